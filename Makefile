@@ -1,0 +1,85 @@
+# `make help` lists the targets. Everything is installed into .venv and .tools; nothing outside of this directory.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+MANIFEST := rust_ffi/Cargo.toml
+CBINDGEN_VERSION := 0.29.0
+CBINDGEN ?= .tools/bin/cbindgen
+
+# Where the demo finds real input; without any, it takes the example that the package ships.
+DATA ?= $(firstword $(wildcard data ../shared/data))
+
+# rustup finds its toolchains by HOME. Under another HOME they still lie beside the directory of the commands.
+ifeq ($(shell cargo --version 2>/dev/null),)
+  RUSTUP_BESIDE := $(wildcard $(dir $(shell command -v cargo))../../.rustup)
+  ifneq ($(RUSTUP_BESIDE),)
+    export RUSTUP_HOME := $(abspath $(RUSTUP_BESIDE))
+  endif
+endif
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+RUST_SOURCES := $(shell find rust_ffi/src -name '*.rs') $(MANIFEST) rust_ffi/Cargo.lock
+BUILD_INPUTS := setup.py pyproject.toml include/marl_ffi.h $(RUST_SOURCES)
+
+.PHONY: help demo test test-rust test-python header lint types bench wheel wheel-test asv-smoke clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.all ## clear a day of a real market, check it, draw it (DATA=directory with fleet and load)
+	$(if $(DATA),MARL_FFI_DATA="$(DATA)") $(VENV)/bin/marl-ffi demo --output demo/
+
+test: test-rust test-python ## all tests, Rust and Python
+
+test-rust: ## tests of the Rust crate
+	cargo test --locked --manifest-path $(MANIFEST)
+
+test-python: $(VENV)/.test ## tests of the package and of the C ABI
+	$(PY) -m pytest
+
+header: $(CBINDGEN) ## make include/marl_ffi.h again
+	$(CBINDGEN) --quiet --config rust_ffi/cbindgen.toml --output include/marl_ffi.h rust_ffi
+
+lint: $(VENV)/.dev ## style of Rust and Python
+	cargo fmt --check --manifest-path $(MANIFEST)
+	cargo clippy --locked --all-targets --manifest-path $(MANIFEST) -- -D warnings
+	$(PY) -m ruff check
+
+types: $(VENV)/.dev ## static types of the package
+	$(PY) -m mypy
+
+bench: $(VENV)/.all ## race against numba and NumPy on this machine
+	$(VENV)/bin/marl-ffi bench --all
+
+wheel: $(PY) ## one wheel for every Python, in dist/
+	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+wheel-test: $(VENV)/.test ## build one wheel and try it on every Python found here
+	$(PY) -m pytest tests/test_wheel.py
+
+asv-smoke: $(VENV)/.dev ## run every asv benchmark once
+	$(VENV)/bin/asv machine --yes
+	$(VENV)/bin/asv check -v -E existing:$(abspath $(PY))
+	$(VENV)/bin/asv run --quick --show-stderr -E existing:$(abspath $(PY)) --set-commit-hash $$(git rev-parse HEAD)
+
+clean: ## remove what was built, .venv included
+	rm -rf $(VENV) .tools build dist html demo .asv *.egg-info marl_ffi/_cdef.py marl_ffi/_native* rust_ffi/target
+	find marl_ffi tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "marl_ffi needs Python >= 3.10; choose one with PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+
+# One stamp per set of extras: the package is built again only if what it is built from changed.
+$(VENV)/.all $(VENV)/.test $(VENV)/.dev: $(VENV)/.%: $(PY) $(BUILD_INPUTS)
+	$(PY) -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+.tools/bin/cbindgen:
+	cargo install cbindgen --version =$(CBINDGEN_VERSION) --locked --quiet --root .tools

@@ -1,0 +1,175 @@
+"""The native library: found, loaded and checked once. Only this file and `_buffers.py` know cffi."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from . import errors
+
+ABI_VERSION = 1
+_HERE = Path(__file__).parent
+_SUFFIXES = (".so", ".dylib", ".dll", ".pyd")
+
+_loaded: tuple[Any, Any, str] | None = None
+_reason: str | None = None
+
+
+def _candidates() -> list[str]:
+    named = os.environ.get("MARL_FFI_LIBRARY")
+    if named:
+        return [named]
+    found = sorted(glob.glob(str(_HERE / "_native*")) + glob.glob(str(_HERE / "*marl_ffi*")))
+    return [path for path in found if path.endswith(_SUFFIXES)]
+
+
+def _load() -> tuple[Any, Any, str]:
+    """cffi's `ffi`, the library, and its path.
+
+    Raises:
+        LibraryNotFoundError: with every place that was tried and why it did not do.
+    """
+    try:
+        from ._cdef import ffi  # type: ignore[import-not-found, unused-ignore]
+    except ImportError as e:
+        raise errors.LibraryNotFoundError(f"its declarations (marl_ffi/_cdef.py) are missing: {e}") from None
+    candidates = _candidates()
+    if not candidates:
+        raise errors.LibraryNotFoundError(
+            f"no native library lies in {_HERE} (build it with `pip install .`, or set MARL_FFI_LIBRARY)"
+        )
+    failures = []
+    for path in candidates:
+        try:
+            lib = ffi.dlopen(path)
+            version = lib.marl_abi_version()
+        except (OSError, AttributeError) as e:
+            failures.append(f"{path}: {e}")
+            continue
+        if version != ABI_VERSION:
+            failures.append(f"{path}: speaks ABI version {version}, this package needs {ABI_VERSION}")
+            continue
+        return ffi, lib, path
+    raise errors.LibraryNotFoundError("; ".join(failures))
+
+
+def available() -> bool:
+    """Whether the native library can be used."""
+    global _loaded, _reason
+    if _loaded is None and _reason is None:
+        try:
+            _loaded = _load()
+        except errors.LibraryNotFoundError as e:
+            _reason = str(e)
+            return False
+        _check_simd(_loaded[0], _loaded[1])
+    return _loaded is not None
+
+
+def _check_simd(ffi: Any, lib: Any) -> None:
+    wanted = os.environ.get("MARL_FFI_SIMD", "").strip().lower()
+    got = ffi.string(lib.marl_simd_level()).decode()
+    if wanted and wanted != got:
+        raise errors.error_for(
+            "invalid_config",
+            f"MARL_FFI_SIMD={wanted!r}: this CPU and this build offer no such level (it would run {got!r}); "
+            "levels are scalar, avx2, avx512 and neon",
+        )
+
+
+def why_unavailable() -> str:
+    """Why `available()` is false."""
+    return _reason or "it has not been looked for"
+
+
+def get() -> tuple[Any, Any]:
+    """cffi's `ffi` and the library.
+
+    Raises:
+        LibraryNotFoundError: there is none.
+    """
+    if not available() or _loaded is None:
+        raise errors.LibraryNotFoundError(why_unavailable())
+    return _loaded[0], _loaded[1]
+
+
+def path() -> str | None:
+    """Path of the loaded library, or None."""
+    return _loaded[2] if available() and _loaded else None
+
+
+def new_error() -> Any:
+    """Memory for an error that a C function may report."""
+    ffi, _ = get()
+    return ffi.new("marl_error *")
+
+
+def raise_error(err: Any) -> None:
+    """Raise the exception for what a C function reported."""
+    ffi, _ = get()
+    raise errors.error_for(int(err.status), ffi.string(err.message).decode("utf-8", "replace"))
+
+
+def check(status: int, err: Any) -> None:
+    """Raise unless `status` is that of success."""
+    if status:
+        raise_error(err)
+
+
+def text_of(call: Any, *args: Any) -> bytes:
+    """The bytes that a function of the form `call(*args, out, capacity, size, err)` writes."""
+    ffi, _ = get()
+    err, size = new_error(), ffi.new("size_t *")
+    check(call(*args, ffi.NULL, 0, size, err), err)
+    out = ffi.new("uint8_t[]", max(int(size[0]), 1))
+    check(call(*args, out, len(out), size, err), err)
+    return bytes(ffi.buffer(out, size[0]))
+
+
+def to_json(config: Any) -> bytes:
+    """A configuration as the engine reads it: JSON with NaN and infinities as texts."""
+    return json.dumps(_plain(config), allow_nan=False).encode()
+
+
+def _plain(x: Any) -> Any:
+    if isinstance(x, dict):
+        return {str(key): _plain(value) for key, value in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [_plain(value) for value in x]
+    if hasattr(x, "tolist"):
+        return _plain(x.tolist())
+    if isinstance(x, float) and (x != x or x in (float("inf"), float("-inf"))):
+        return "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"
+    if x is None or isinstance(x, (bool, int, float, str)):
+        return x
+    raise errors.error_for(
+        "invalid_config", f"configuration: expected numbers, texts, lists and dictionaries, got {x!r}"
+    )
+
+
+def env_ids() -> list[str]:
+    """Ids of the environments of the library."""
+    _, lib = get()
+    ids: list[str] = json.loads(text_of(lib.marl_env_list))
+    return ids
+
+
+def env_spec(env_id: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The self-description of an environment under a configuration."""
+    _, lib = get()
+    spec: dict[str, Any] = json.loads(text_of(lib.marl_env_spec, env_id.encode(), to_json(config)))
+    return spec
+
+
+def build_info() -> dict[str, Any]:
+    """What the loaded library says of itself."""
+    ffi, lib = get()
+    return {
+        "abi_version": int(lib.marl_abi_version()),
+        "simd": ffi.string(lib.marl_simd_level()).decode(),
+        "num_threads": int(lib.marl_default_num_threads()),
+        "library": path(),
+    }

@@ -1,0 +1,246 @@
+"""The Rust engine behind the protocol that `VecEnv` and the single environments use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _library, errors
+from ._buffers import aligned, pointer
+
+Array = npt.NDArray[Any]
+
+_MODES = {"NextStep": 0, "SameStep": 1, "Disabled": 2}
+_DTYPES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3}
+
+
+class NativeEngine:
+    """`num_envs` environments in the native library.
+
+    Attributes:
+        spec: the self-description.
+        num_envs: E.
+        out: the arrays that each step overwrites: observations (E, A, ...), rewards (E, A), terminations,
+            truncations and final_mask (E,), final_observations, episode_returns (E, A), episode_lengths (E,)
+            and infos, a dictionary of arrays (E, ...).
+        action_buffers: dtype name -> array (E, A, ...) that `step_fast[dtype]` reads.
+        step_fast: dtype name -> callable without arguments that steps with what is in that buffer.
+    """
+
+    def __init__(
+        self, env_id: str, num_envs: int, num_threads: int | None, autoreset_mode: str, config: Mapping[str, Any]
+    ) -> None:
+        self._ffi, self._lib = _library.get()
+        self._err = _library.new_error()
+        made = self._ffi.new("marl_vec_env **")
+        status = self._lib.marl_vec_env_new(
+            env_id.encode(), _library.to_json(dict(config)), num_envs, num_threads or 0,
+            _MODES[autoreset_mode], made, self._err,
+        )  # fmt: skip
+        _library.check(status, self._err)
+        self._handle = self._ffi.gc(made[0], self._lib.marl_vec_env_free)
+        self.num_envs = num_envs
+        spec = json.loads(_library.text_of(self._lib.marl_vec_env_spec, self._handle))
+        info_offsets, info_bytes = spec.pop("info_offsets"), spec.pop("infos_bytes")
+        del spec["num_envs"]
+        self.spec: dict[str, Any] = spec
+        self._agents = (len(spec["agents"]),) if spec["multi_agent"] else ()
+        self._action_shape = (num_envs, len(spec["agents"]), *spec["action_shape"])
+
+        self.out = self._outputs(())
+        self._infos = aligned(info_bytes, np.uint8)
+        self.out.infos = {
+            info["name"]: self._info(info, offset)
+            for info, offset in zip(spec["infos"], info_offsets, strict=True)
+        }
+        self._kept = []
+        self._io = self._make_io(self.out)
+        if info_bytes:
+            self._io.infos = self._keep(self._infos)
+            self._io.infos_bytes = info_bytes
+        self.action_buffers: dict[str, Array] = {}
+        self.step_fast: dict[str, Callable[[], None]] = {}
+        for dtype in spec["action_dtypes"]:
+            self._prepare_step(dtype)
+
+    def _outputs(self, lead: tuple[int, ...]) -> SimpleNamespace:
+        """Zeroed arrays for the results of a step, or of as many steps as `lead` says."""
+        spec, rows = self.spec, (*lead, self.num_envs)
+        agents = len(spec["agents"])
+        observations = (*rows, *self._agents, *spec["observation_shape"])
+        return SimpleNamespace(
+            observations=aligned(observations, spec["observation_dtype"]),
+            rewards=aligned((*rows, agents), spec["reward_dtype"]),
+            terminations=aligned(rows, np.bool_),
+            truncations=aligned(rows, np.bool_),
+            final_observations=aligned(observations, spec["observation_dtype"]),
+            final_mask=aligned(rows, np.bool_),
+            episode_returns=aligned((*rows, agents), np.float64),
+            episode_lengths=aligned(rows, np.int64),
+        )
+
+    def _info(self, info: Mapping[str, Any], offset: int) -> Array:
+        shape = (self.num_envs, *info["shape"])
+        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(info["dtype"]).itemsize
+        return self._infos[offset : offset + size].view(info["dtype"]).reshape(shape)
+
+    def _keep(self, array: Array) -> Any:
+        """A pointer for a struct. Structs do not keep alive what they point to: the engine does."""
+        made = pointer(array, array.dtype.name, writable=True)
+        self._kept.append(made)
+        return made
+
+    def _make_io(self, out: SimpleNamespace, keep: Callable[[Array], Any] | None = None) -> Any:
+        ffi, keep = self._ffi, keep or self._keep
+        io = ffi.new("marl_step_io *")
+        io.size = ffi.sizeof("marl_step_io")
+        for name in ("observations", "rewards", "final_observations"):
+            array = getattr(out, name)
+            setattr(io, name, ffi.cast("void *", keep(array)))
+            setattr(io, f"{name}_bytes", array.nbytes)
+        for name in ("terminations", "truncations", "final_mask", "episode_returns", "episode_lengths"):
+            array = getattr(out, name)
+            setattr(io, name, keep(array))
+            setattr(io, f"{name}_len", array.size)
+        return io
+
+    def _prepare_step(self, dtype: str) -> None:
+        buffer = aligned(self._action_shape, dtype)
+        io = self._ffi.new("marl_step_io *", self._io[0])
+        io.actions = self._keep(buffer)
+        io.actions_bytes = buffer.nbytes
+        io.actions_dtype = _DTYPES[dtype]
+        self._kept.append(io)
+        # Locals, not attributes: this is the hot path of single environments.
+        step, handle, err, raise_error = self._lib.marl_vec_env_step, self._handle, self._err, _library.raise_error
+
+        def run() -> None:
+            if step(handle, io, err):
+                raise_error(err)
+
+        self.action_buffers[dtype], self.step_fast[dtype] = buffer, run
+
+    def reset(
+        self,
+        seeds: npt.NDArray[np.uint64] | None,
+        seeded: npt.NDArray[np.bool_] | None,
+        mask: npt.NDArray[np.bool_] | None,
+        options: Mapping[str, Any] | None,
+    ) -> None:
+        """Start new episodes; see `marl_vec_env_reset`."""
+        null = self._ffi.NULL
+        out = self.out.observations
+        status = self._lib.marl_vec_env_reset(
+            self._opened(),
+            null if seeds is None else pointer(np.ascontiguousarray(seeds, np.uint64), "uint64"),
+            null if seeded is None else pointer(np.ascontiguousarray(seeded, np.bool_), "bool"),
+            null if mask is None else pointer(np.ascontiguousarray(mask, np.bool_), "bool"),
+            _library.to_json(dict(options)) if options else null,
+            self._ffi.cast("void *", self._io.observations), out.nbytes, self._err,
+        )  # fmt: skip
+        _library.check(status, self._err)
+
+    def step(self, actions: Array) -> None:
+        """Step all environments with `actions`, C-ordered (E, A, ...), read in place."""
+        io = self._io
+        try:
+            io.actions_dtype = _DTYPES[actions.dtype.name]
+        except KeyError:
+            raise errors.error_for("dtype_mismatch", f"actions: {actions.dtype} is no dtype of actions") from None
+        io.actions = source = pointer(actions, actions.dtype.name)  # noqa: F841 (kept alive during the call)
+        io.actions_bytes = actions.nbytes
+        if self._lib.marl_vec_env_step(self._opened(), io, self._err):
+            _library.raise_error(self._err)
+
+    def rollout(self, num_steps: int, actions: Array | None) -> dict[str, Array]:
+        """Step `num_steps` times in one call; arrays with a leading axis of that length."""
+        out = self._outputs((num_steps,))
+        kept: list[Any] = []
+
+        def keep(array: Array) -> Any:
+            kept.append(pointer(array, array.dtype.name))
+            return kept[-1]
+
+        io = self._make_io(out, keep)
+        if actions is None:
+            dtype = self.spec["agents"][0]["action"]["dtype"]
+            drawn = aligned((num_steps, *self._action_shape), dtype)
+            io.actions_out, io.actions_out_bytes = keep(drawn), drawn.nbytes
+        else:
+            drawn = actions.copy()
+            io.actions, io.actions_bytes = keep(actions), actions.nbytes
+            io.actions_dtype = _DTYPES[actions.dtype.name]
+        _library.check(self._lib.marl_vec_env_rollout(self._opened(), num_steps, io, self._err), self._err)
+        return {**vars(out), "actions": drawn}
+
+    def observe(self) -> None:
+        """Write the observations of the present state to `out.observations`."""
+        status = self._lib.marl_vec_env_observe(
+            self._opened(), self._io.observations, self.out.observations.nbytes, self._err
+        )
+        _library.check(status, self._err)
+
+    def snapshot(self) -> bytes:
+        """Everything that decides the future."""
+        return _library.text_of(self._lib.marl_vec_env_snapshot, self._opened())
+
+    def restore(self, data: bytes) -> None:
+        """Go back to a snapshot."""
+        _library.check(self._lib.marl_vec_env_restore(self._opened(), data, len(data), self._err), self._err)
+        self.observe()
+
+    def column(self, name: str) -> Array:
+        """A copy of a state column (E, ...)."""
+        field = self._field(name)
+        out = np.empty((self.num_envs, *field["shape"]), field["dtype"])
+        status = self._lib.marl_vec_env_column(
+            self._opened(), name.encode(), pointer(out, field["dtype"], writable=True), out.nbytes, self._err
+        )
+        _library.check(status, self._err)
+        return out
+
+    def set_column(self, name: str, values: Any, mask: npt.NDArray[np.bool_] | None = None) -> None:
+        """Inject a state column, where `mask` is true or everywhere."""
+        field = self._field(name)
+        shape = (self.num_envs, *field["shape"])
+        array = np.ascontiguousarray(values, field["dtype"])
+        if array.shape != shape:
+            raise errors.error_for("length_mismatch", f"{name}: expected shape {shape}, got {array.shape}")
+        chosen = None if mask is None else pointer(np.ascontiguousarray(mask, np.bool_), "bool")
+        status = self._lib.marl_vec_env_set_column(
+            self._opened(), name.encode(), pointer(array, field["dtype"]), array.nbytes,
+            self._ffi.NULL if chosen is None else chosen, self._err,
+        )  # fmt: skip
+        _library.check(status, self._err)
+
+    def _field(self, name: str) -> dict[str, Any]:
+        for field in self.spec["columns"]:
+            if field["name"] == name:
+                found: dict[str, Any] = field
+                return found
+        # The library has the better message.
+        return {"shape": [], "dtype": "uint8"}
+
+    def seeds(self) -> npt.NDArray[np.uint64]:
+        """The seeds in force (E,), those from entropy included."""
+        out = np.empty(self.num_envs, np.uint64)
+        status = self._lib.marl_vec_env_seeds(
+            self._opened(), pointer(out, "uint64", writable=True), self.num_envs, self._err
+        )
+        _library.check(status, self._err)
+        return out
+
+    def _opened(self) -> Any:
+        if self._handle is None:
+            raise errors.error_for("closed", "this engine is closed")
+        return self._handle
+
+    def close(self) -> None:
+        """Give the library's memory back, once nothing refers to it any more."""
+        self._handle = None
+        self.step_fast.clear()

@@ -1,0 +1,114 @@
+"""Any environment with one learner as a plain `gymnasium.Env`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _arguments as arguments
+from .. import _backend
+from .._single import ActionDoor, EngineEnv, flat_view
+from ..errors import InvalidInputError
+from ..spaces import action_spaces, observation_spaces
+
+Array = npt.NDArray[Any]
+Step = tuple[Array, float, bool, bool, dict[str, Any]]
+
+
+class GymnasiumEnv(EngineEnv):
+    """The environment `env_id`, one copy, with its one learner.
+
+    Observations are fresh arrays, rewards Python floats, flags Python bools, infos Python numbers and
+    fresh arrays.
+    The time limit is the environment's own setting `max_episode_steps`.
+
+    Raises:
+        UnknownNameError: no such id or setting. InvalidInputError: the environment has several learners.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": []}
+
+    def __init__(self, env_id: str, *, render_mode: str | None = None, **config: Any) -> None:
+        modes = (None, *self.metadata["render_modes"])
+        self.render_mode = arguments.choice(render_mode, "render_mode", modes)
+        self.env_id = arguments.environment_id(env_id)
+        self._engine = _backend.make_engine(self.env_id, 1, None, "Disabled", arguments.plain(config))
+        learners = len(self._engine.spec["agents"])
+        if learners != 1:
+            self._engine.close()
+            raise InvalidInputError(several_learners(self.env_id, learners))
+        self.observation_space = observation_spaces(self._engine.spec)[0]
+        self.action_space = action_spaces(self._engine.spec)[0]
+        # Single environments have no agent axis in their observations, multi-agent ones with one learner do.
+        self._place = (0, 0) if self._engine.spec["multi_agent"] else (0,)
+        self._bind(self._fast_step())
+
+    def reset(
+        self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Start an episode. Returns the first observation and `{}`."""
+        self._start(seed, options)
+        return self._engine.out.observations[self._place].copy(), {}
+
+    def step(self, action: Any) -> Step:
+        """One step: observation, reward, terminated, truncated, infos. Errors as in `VecEnv.step`."""
+        told: Step = self._step(action)
+        return told
+
+    def __repr__(self) -> str:
+        return f"GymnasiumEnv({self.env_id!r})"
+
+    def _fast_step(self) -> Callable[[Any], Step]:
+        """The step as a closure over everything it needs, see `marl_ffi._single`."""
+        out, spec = self._engine.out, self._engine.spec
+        door = ActionDoor(self._engine, self.action_space)
+        view, run_view, write = door.view, door.run, door.write
+        # One integer is written as a number, several numbers as a buffer.
+        place = slice(None) if spec["action_shape"] else 0
+        observation, read_info = out.observations[self._place].copy, _info_reader(self._engine)
+        reward = flat_view(out.rewards)
+        terminated, truncated = flat_view(out.terminations), flat_view(out.truncations)
+
+        def step(action: Any) -> Step:
+            try:
+                view[place] = action
+                run = run_view
+            except (TypeError, ValueError):
+                run = write(action)
+            run()
+            return observation(), reward[0], terminated[0], truncated[0], read_info()
+
+        return step
+
+
+def info_dtype(info: Mapping[str, Any]) -> np.dtype[Any]:
+    """The dtype of an info in a batch: single numbers are Python's (float64, int64, bool), arrays stay."""
+    dtype: np.dtype[Any] = np.dtype(info["dtype"])
+    if info["shape"]:
+        return dtype
+    return np.dtype(np.float64 if dtype.kind == "f" else np.bool_ if dtype.kind == "b" else np.int64)
+
+
+def several_learners(env_id: str, learners: int) -> str:
+    """What to say when an environment with several learners is asked for through a single-agent interface."""
+    return (
+        f"{env_id} has {learners} learners, Gymnasium's interface one; "
+        "use marl_ffi.VecEnv, marl_ffi.parallel_env or a setting that leaves one learner"
+    )
+
+
+def _info_reader(engine: Any) -> Callable[[], dict[str, Any]]:
+    infos = engine.out.infos
+    if not infos:
+        return dict
+    numbers = {
+        info["name"]: flat_view(infos[info["name"]]) for info in engine.spec["infos"] if not info["shape"]
+    }
+    arrays = {name: infos[name][0].copy for name in infos if name not in numbers}
+    return lambda: {
+        **{name: view[0] for name, view in numbers.items()},
+        **{name: copy() for name, copy in arrays.items()},
+    }

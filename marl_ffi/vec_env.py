@@ -1,0 +1,282 @@
+"""`VecEnv`: many copies of one environment, stepped together on arrays `(num_envs, num_agents, ...)`.
+
+This file knows no game. It checks what comes in, hands it to an engine (native or reference), and hands
+out what the engine wrote, copied or as views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import AutoresetMode
+
+from . import _arguments as arguments
+from . import _backend
+from ._outputs import Rollout, step_infos
+from .errors import ClosedError, DtypeError, InvalidInputError, ShapeError
+from .spaces import BatchedSpaces
+
+__all__ = ["Rollout", "VecEnv"]
+
+Array = npt.NDArray[Any]
+MAX_NUM_THREADS = 4096
+
+
+class VecEnv(BatchedSpaces):
+    """`num_envs` copies of the environment `id`, with every agent's data in one array.
+
+    Args:
+        id: name of the environment, such as `"ElectricityMarket-v0"`; see `marl_ffi.list_envs()`.
+        num_envs: number of copies, at least 1.
+        num_threads: threads that share a step, at least 1; `None` leaves the choice to the engine.
+        autoreset_mode: `"NextStep"`, `"SameStep"` or `"Disabled"` in any case, or Gymnasium's
+            `AutoresetMode`, with the meaning they have for `gymnasium.vector.SyncVectorEnv`.
+        copy: `True`: all arrays returned are yours. `False`: they are views of memory that the next call
+            overwrites, which saves the copies.
+        **config: settings of the environment; `marl_ffi.spec(id)["parameters"]` lists them.
+
+    Attributes:
+        num_envs, num_agents: E and A below.
+        agents: names of the agents, in the order of the agent axis.
+        spec: self-description of the environment.
+        autoreset_mode: the `AutoresetMode` in force.
+        closed: whether `close` was called.
+
+    Environments with a single agent by nature have no agent axis in any array.
+
+    Raises:
+        UnknownNameError: no such id or setting. InvalidInputError, DtypeError: a value that cannot be.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        num_envs: int,
+        *,
+        num_threads: int | None = None,
+        autoreset_mode: str | AutoresetMode = "NextStep",
+        copy: bool = True,
+        **config: Any,
+    ) -> None:
+        self.closed = True  # until there is something to close
+        self.id = arguments.environment_id(id)
+        self.num_envs = arguments.integer(num_envs, "num_envs", low=1, high=arguments.MAX_NUM_ENVS)
+        if num_threads is not None:
+            num_threads = arguments.integer(num_threads, "num_threads", low=1, high=MAX_NUM_THREADS)
+        self.autoreset_mode = arguments.autoreset_mode(autoreset_mode)
+        self.copy = bool(copy)
+        config = arguments.plain(config)
+        arguments.memory(_backend.spec(self.id, **config), self.num_envs)
+
+        engine = _backend.make_engine(self.id, self.num_envs, num_threads, self.autoreset_mode.value, config)
+        self._engine, self.closed = engine, False
+        self.spec: dict[str, Any] = engine.spec
+        self.agents = [agent["name"] for agent in self.spec["agents"]]
+        self.num_agents = len(self.agents)
+
+        self._out = engine.out
+        single = not self.spec["multi_agent"]
+        self._rewards = engine.out.rewards[:, 0] if single else engine.out.rewards
+        self._episode_returns = engine.out.episode_returns[:, 0] if single else engine.out.episode_returns
+        action = tuple(self.spec["action_shape"])
+        self._engine_shape = (self.num_envs, self.num_agents, *action)
+        self._action_shape = (self.num_envs, *action) if single else self._engine_shape
+        self._action_axes = "num_envs" if single else "num_envs, num_agents"
+        self._read_actions = arguments.ActionReader(self.spec)
+        # Episodes that ended in the last step: the next one resets them in NextStep mode, and then there are
+        # no infos for them. None after `restore`, when only the engine's clocks still tell.
+        self._ended: npt.NDArray[np.bool_] | None = np.zeros(self.num_envs, np.bool_)
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Start new episodes and return the first observations (E, A, *observation_shape), and `{}`.
+
+        Args:
+            seed: `None`: random streams go on (the first time: from fresh entropy, see `seeds`). An integer
+                `s`: environment i is seeded `s + i`. A list: one integer or `None` per environment.
+            options: `{"reset_mask": bool array (E,)}` resets only where true; other keys go to the
+                environment. The dictionary is not changed.
+        """
+        engine = self._opened()
+        numbers, seeded = arguments.seeds(seed, self.num_envs)
+        mask, others = arguments.reset_options(options, self.num_envs)
+        engine.reset(numbers, seeded, mask, others)
+        if self._ended is not None:
+            self._ended[... if mask is None else mask] = False
+        elif mask is None:
+            self._ended = np.zeros(self.num_envs, np.bool_)
+        return self._given(self._out.observations), {}
+
+    def step(self, actions: Any) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
+        """Step all environments.
+
+        Args:
+            actions: (E, A, *action_shape). Arrays of a dtype in `spec["action_dtypes"]` are used as they
+                are; float16 is widened to float32, integers and lists to float64 (discrete actions: whole
+                numbers of any kind to int64).
+
+        Returns:
+            observations (E, A, *observation_shape); rewards (E, A); terminations (E,) and truncations (E,),
+            bool; infos: for every info `k` of the environment the array `k` and the mask `_k` of the
+            environments that have it. Where episodes ended in this step also `final_obs` (their last
+            observations), `episode_return` (float64) and `episode_length` (int64), valid where
+            `final_mask` is true.
+
+        Raises:
+            ShapeError, DtypeError: not an array of actions. ActionError: an action that is not allowed.
+            NotResetError, EpisodeOverError: nothing to step. In all cases nothing was stepped.
+        """
+        engine = self._opened()
+        array = self._read_actions(actions, self._action_shape, f"({self._action_axes}, *action_shape)")
+        if not self.copy:
+            self._check_not_ours(array)
+        engine.step(array.reshape(self._engine_shape))
+        out, given = self._out, self._given
+        infos = step_infos(out, self._present(), self._episode_returns, given)
+        self._ended = out.terminations | out.truncations
+        return (
+            given(out.observations),
+            given(self._rewards),
+            given(out.terminations),
+            given(out.truncations),
+            infos,
+        )
+
+    def rollout(self, actions: Any) -> Rollout:
+        """Many steps in one call.
+
+        Args:
+            actions: array (T, E, A, *action_shape), or the integer T: then every environment samples its own
+                actions, uniform in the action space, from a generator with the environment's seed.
+
+        Returns:
+            The arrays of all steps, each with a leading axis T; fresh memory.
+        """
+        engine = self._opened()
+        if np.ndim(actions) == 0:
+            steps, given = arguments.integer(actions, "number of steps", low=1, high=2**31 - 1), None
+            arguments.memory(self.spec, self.num_envs, steps)
+        else:
+            steps = len(actions)
+            if steps == 0:
+                raise ShapeError("actions: expected at least one step, got 0")
+            layout = f"(T, {self._action_axes}, *action_shape)"
+            given = self._read_actions(actions, (steps, *self._action_shape), layout)
+            given = given.reshape(steps, *self._engine_shape)
+        self._ended = None  # should a later step of the rollout be refused
+        arrays = engine.rollout(steps, given)
+        self._ended = arrays["terminations"][-1] | arrays["truncations"][-1]
+        if not self.spec["multi_agent"]:
+            for name in ("rewards", "actions", "episode_returns"):
+                arrays[name] = arrays[name][:, :, 0]
+        return Rollout(arrays)
+
+    def observe(self) -> Array:
+        """The observations of the present state (E, A, *observation_shape), for instance after `restore`."""
+        self._opened().observe()
+        return self._given(self._out.observations)
+
+    def snapshot(self) -> bytes:
+        """Everything that decides the future, as bytes: states, clocks, generators."""
+        return bytes(self._opened().snapshot())
+
+    def restore(self, data: bytes) -> None:
+        """Go back to a snapshot of an environment with the same id, settings and number of copies.
+
+        Raises:
+            SnapshotError: the bytes are no such snapshot. Nothing has changed.
+        """
+        engine = self._opened()
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise DtypeError(f"snapshot: expected bytes, got {type(data).__name__}")
+        engine.restore(bytes(data))
+        self._ended = None
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """The state in columns, name -> array (E, ...), copied. Assigning a dictionary writes its columns."""
+        engine = self._opened()
+        return {name: engine.column(name) for name in (each["name"] for each in self.spec["columns"])}
+
+    @state.setter
+    def state(self, columns: Mapping[str, Any]) -> None:
+        self.set_state(columns)
+
+    def set_state(self, columns: Mapping[str, Any], *, mask: npt.NDArray[np.bool_] | None = None) -> None:
+        """Write columns of the state, in all environments or where `mask` (E,) is true, and observe anew.
+
+        Raises:
+            UnknownNameError: no such column. ShapeError, InvalidInputError: values that cannot be, or a
+                column that cannot be written. Nothing has changed then.
+        """
+        engine = self._opened()
+        if not isinstance(columns, Mapping):
+            raise DtypeError(f"state: expected a dictionary of arrays, got {type(columns).__name__}")
+        if mask is not None:
+            mask, _ = arguments.reset_options({"reset_mask": mask}, self.num_envs)
+        arrays = {name: arguments.column(self.spec, self.num_envs, name, columns[name]) for name in columns}
+        before = {name: engine.column(name) for name in arrays}
+        try:
+            for name, array in arrays.items():
+                engine.set_column(name, array, mask)
+        except Exception:
+            for name, array in before.items():
+                engine.set_column(name, array, None)
+            raise
+        engine.observe()
+
+    @property
+    def seeds(self) -> npt.NDArray[np.uint64]:
+        """Seed in force for each environment (E,), also where it was drawn from entropy."""
+        return np.array(self._opened().seeds(), dtype=np.uint64)
+
+    def close(self) -> None:
+        """Give the engine's memory back. Closing twice is fine; any other use afterwards is a ClosedError."""
+        if not self.closed:
+            self.closed = True
+            self._engine.close()
+
+    def __enter__(self) -> VecEnv:
+        self._opened()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = ", closed" if self.closed else ""
+        return (
+            f"VecEnv({self.id!r}, num_envs={self.num_envs}, num_agents={self.num_agents}, "
+            f"autoreset_mode={self.autoreset_mode.value!r}{state})"
+        )
+
+    def _opened(self) -> Any:
+        if self.closed:
+            raise ClosedError(f"VecEnv({self.id!r}) is closed", reason="closed", code=601)
+        return self._engine
+
+    def _given(self, array: Array) -> Array:
+        return array.copy() if self.copy else array
+
+    def _present(self) -> npt.NDArray[np.bool_]:
+        """Environments that took a step, not a reset, in the last call of `step`."""
+        if self.autoreset_mode is not AutoresetMode.NEXT_STEP:
+            return np.ones(self.num_envs, np.bool_)
+        if self._ended is None:
+            clocks: npt.NDArray[np.uint32] = self._engine.column("clock")
+            return clocks > 0
+        return ~self._ended
+
+    def _check_not_ours(self, actions: Array) -> None:
+        # Without copies the caller holds views of the memory that a step writes while it reads the actions.
+        out = self._out
+        for array in (out.observations, out.rewards, out.final_observations, *out.infos.values()):
+            if np.may_share_memory(actions, array):
+                raise InvalidInputError("actions: a view of this environment's own outputs; pass a copy")

@@ -1,0 +1,215 @@
+//! Actions of a batch in whatever type the caller has them, their check, and random ones.
+
+use super::columns::Dtype;
+use super::error::{Error, Result, Status};
+use super::rng::Pcg64;
+use super::spec::{Agent, Space};
+use crate::simd::Real;
+use std::ops::Range;
+
+/// Actions, row-major `(rows, agents, action_len)`, borrowed in the caller's own type.
+#[derive(Clone, Copy, Debug)]
+pub enum Actions<'a> {
+    /// 32-bit floats.
+    F32(&'a [f32]),
+    /// 64-bit floats.
+    F64(&'a [f64]),
+    /// 32-bit integers.
+    I32(&'a [i32]),
+    /// 64-bit integers.
+    I64(&'a [i64]),
+}
+
+impl<'a> Actions<'a> {
+    /// The bytes as actions of type `dtype`.
+    pub fn from_bytes(bytes: &'a [u8], dtype: Dtype) -> Result<Self> {
+        let misfit =
+            |_| Error::new(Status::DtypeMismatch, format!("actions: not an aligned array of {}", dtype.name()));
+        match dtype {
+            Dtype::Float32 => bytemuck::try_cast_slice(bytes).map(Actions::F32).map_err(misfit),
+            Dtype::Float64 => bytemuck::try_cast_slice(bytes).map(Actions::F64).map_err(misfit),
+            Dtype::Int32 => bytemuck::try_cast_slice(bytes).map(Actions::I32).map_err(misfit),
+            Dtype::Int64 => bytemuck::try_cast_slice(bytes).map(Actions::I64).map_err(misfit),
+            other => Err(Error::new(Status::DtypeMismatch, format!("actions: {} is no type of actions", other.name()))),
+        }
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> Dtype {
+        match self {
+            Actions::F32(_) => Dtype::Float32,
+            Actions::F64(_) => Dtype::Float64,
+            Actions::I32(_) => Dtype::Int32,
+            Actions::I64(_) => Dtype::Int64,
+        }
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            Actions::F32(x) => x.len(),
+            Actions::F64(x) => x.len(),
+            Actions::I32(x) => x.len(),
+            Actions::I64(x) => x.len(),
+        }
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements in `range`.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        match self {
+            Actions::F32(x) => Actions::F32(&x[range]),
+            Actions::F64(x) => Actions::F64(&x[range]),
+            Actions::I32(x) => Actions::I32(&x[range]),
+            Actions::I64(x) => Actions::I64(&x[range]),
+        }
+    }
+
+    /// Element `k` as a float.
+    #[inline(always)]
+    pub fn get(&self, k: usize) -> f64 {
+        match self {
+            Actions::F32(x) => f64::from(x[k]),
+            Actions::F64(x) => x[k],
+            Actions::I32(x) => f64::from(x[k]),
+            Actions::I64(x) => x[k] as f64,
+        }
+    }
+}
+
+/// What an element of an action may be, for every element of a row.
+pub struct ActionRule {
+    /// Bounds of each element of `tile / row` rows, repeated so that loops are long enough for lanes.
+    low: Vec<f64>,
+    high: Vec<f64>,
+    row: usize,
+    clips: bool,
+    discrete: bool,
+    names: Vec<String>,
+    sampled: Dtype,
+}
+
+impl ActionRule {
+    /// The rule of `agents`; with `clips`, numbers out of range are fine (the environment clips them).
+    pub fn new(agents: &[Agent], clips: bool) -> Self {
+        let (mut low, mut high, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        let mut discrete = false;
+        let mut sampled = Dtype::Float32;
+        for agent in agents {
+            match &agent.action {
+                Space::Box { low: l, high: h, names: n, dtype, .. } => {
+                    low.extend(l.iter().map(|x| x.unwrap_or(f64::MIN)));
+                    high.extend(h.iter().map(|x| x.unwrap_or(f64::MAX)));
+                    names.extend(n.iter().map(|name| format!("{}, {name}", agent.name)));
+                    sampled = *dtype;
+                }
+                Space::Discrete { n, dtype } => {
+                    low.push(0.0);
+                    high.push(n.saturating_sub(1) as f64);
+                    names.push(agent.name.clone());
+                    discrete = true;
+                    sampled = *dtype;
+                }
+            }
+        }
+        let row = low.len();
+        let repeats = 64usize.div_ceil(row.max(1));
+        ActionRule { low: low.repeat(repeats), high: high.repeat(repeats), row, clips, discrete, names, sampled }
+    }
+
+    /// Elements of the actions of one environment.
+    pub fn row_len(&self) -> usize {
+        self.row
+    }
+
+    /// The type in which random actions are drawn: that of the space.
+    pub fn sampled_dtype(&self) -> Dtype {
+        self.sampled
+    }
+
+    /// Checks all rows but those that `is_resting`; `first` is the index of the first environment.
+    pub fn check(&self, actions: Actions<'_>, first: usize, is_resting: impl Fn(usize) -> bool) -> Result<()> {
+        let fine = match actions {
+            Actions::F32(x) => self.floats_fine(x),
+            Actions::F64(x) => self.floats_fine(x),
+            Actions::I32(x) => self.all_fine(x, f64::from),
+            Actions::I64(x) => self.all_fine(x, |x| x as f64),
+        };
+        if fine {
+            return Ok(());
+        }
+        for k in 0..actions.len() {
+            let (row, element) = (k / self.row, k % self.row);
+            let x = actions.get(k);
+            if !is_resting(row) && !self.is_fine(element, x) {
+                return Err(self.complaint(first + row, element, x));
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn is_fine(&self, element: usize, x: f64) -> bool {
+        let within = self.low[element] <= x && x <= self.high[element];
+        (within || (self.clips && x.is_finite())) && (!self.discrete || x.fract() == 0.0)
+    }
+
+    fn floats_fine<R: Real>(&self, x: &[R]) -> bool {
+        if self.discrete {
+            return self.all_fine(x, R::to_f64);
+        }
+        if self.clips {
+            return x.iter().fold(true, |fine, x| fine & x.is_finite());
+        }
+        let mut fine = true;
+        for x in x.chunks(self.low.len()) {
+            for ((x, low), high) in x.iter().zip(&self.low).zip(&self.high) {
+                let x = x.to_f64();
+                fine &= (*low <= x) & (x <= *high);
+            }
+        }
+        fine
+    }
+
+    fn all_fine<T: Copy>(&self, x: &[T], widen: impl Fn(T) -> f64) -> bool {
+        x.iter().enumerate().all(|(k, x)| self.is_fine(k % self.row, widen(*x)))
+    }
+
+    #[cold]
+    fn complaint(&self, env: usize, element: usize, x: f64) -> Error {
+        let whole = if self.discrete { "a whole number" } else { "a number" };
+        let expected = if self.clips && !self.discrete {
+            "a finite number".to_string()
+        } else {
+            format!("{whole} from {} to {}", self.low[element], self.high[element])
+        };
+        let message = format!("actions[env {env}] ({}): expected {expected}, got {x}", self.names[element]);
+        Error::new(Status::ActionInvalid, message)
+    }
+
+    /// Draws the actions of one environment as NumPy-seeded `space.sample()` of each agent in turn would.
+    pub fn sample(&self, rng: &mut Pcg64, out: &mut SampledRow<'_>) {
+        for element in 0..self.row {
+            let (low, high) = (self.low[element], self.high[element]);
+            match out {
+                SampledRow::F32(to) => to[element] = rng.uniform(low, high) as f32,
+                SampledRow::F64(to) => to[element] = rng.uniform(low, high),
+                SampledRow::I64(to) => to[element] = rng.below(high as u64 + 1) as i64,
+            }
+        }
+    }
+}
+
+/// One environment's place for random actions.
+pub enum SampledRow<'a> {
+    /// Box spaces of 32-bit floats.
+    F32(&'a mut [f32]),
+    /// Box spaces of 64-bit floats.
+    F64(&'a mut [f64]),
+    /// Discrete spaces.
+    I64(&'a mut [i64]),
+}

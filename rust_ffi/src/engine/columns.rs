@@ -1,0 +1,181 @@
+//! State of a batch in columns: one array per quantity, `(rows, width)`, 64-byte aligned.
+
+use super::error::{Error, Result, Status};
+use bytemuck::{Pod, Zeroable};
+use serde::Serialize;
+
+/// The type of the elements of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// 32-bit float.
+    Float32,
+    /// 64-bit float.
+    Float64,
+    /// 32-bit signed integer.
+    Int32,
+    /// 64-bit signed integer.
+    Int64,
+    /// 32-bit unsigned integer.
+    Uint32,
+    /// 64-bit unsigned integer.
+    Uint64,
+    /// 8-bit unsigned integer; also booleans, 0 or 1.
+    Uint8,
+}
+
+impl Dtype {
+    /// Bytes of one element.
+    pub fn size(self) -> usize {
+        match self {
+            Dtype::Uint8 => 1,
+            Dtype::Float32 | Dtype::Int32 | Dtype::Uint32 => 4,
+            Dtype::Float64 | Dtype::Int64 | Dtype::Uint64 => 8,
+        }
+    }
+
+    /// NumPy's name of the type.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dtype::Float32 => "float32",
+            Dtype::Float64 => "float64",
+            Dtype::Int32 => "int32",
+            Dtype::Int64 => "int64",
+            Dtype::Uint32 => "uint32",
+            Dtype::Uint64 => "uint64",
+            Dtype::Uint8 => "uint8",
+        }
+    }
+}
+
+/// A Rust type that is the element of arrays.
+pub trait Element: Pod + Send + Sync + PartialEq {
+    /// Its name to the outside.
+    const DTYPE: Dtype;
+}
+
+impl Element for f32 {
+    const DTYPE: Dtype = Dtype::Float32;
+}
+impl Element for f64 {
+    const DTYPE: Dtype = Dtype::Float64;
+}
+impl Element for i32 {
+    const DTYPE: Dtype = Dtype::Int32;
+}
+impl Element for i64 {
+    const DTYPE: Dtype = Dtype::Int64;
+}
+impl Element for u32 {
+    const DTYPE: Dtype = Dtype::Uint32;
+}
+impl Element for u64 {
+    const DTYPE: Dtype = Dtype::Uint64;
+}
+impl Element for u8 {
+    const DTYPE: Dtype = Dtype::Uint8;
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+/// Zeroed, 64-byte aligned memory.
+#[derive(Clone)]
+pub struct Aligned {
+    lines: Vec<Line>,
+    bytes: usize,
+}
+
+impl Aligned {
+    /// Memory of `bytes` bytes; an error where it cannot be had.
+    pub fn new(bytes: usize) -> Result<Self> {
+        let mut lines = Vec::new();
+        let count = bytes.div_ceil(64);
+        lines.try_reserve_exact(count).map_err(|_| out_of_memory(bytes))?;
+        lines.resize(count, Line([0; 64]));
+        Ok(Aligned { lines, bytes })
+    }
+
+    /// The memory as elements of type `T`.
+    pub fn get<T: Pod>(&self) -> &[T] {
+        bytemuck::cast_slice(&bytemuck::cast_slice::<Line, u8>(&self.lines)[..self.bytes])
+    }
+
+    /// The memory as elements of type `T`, to write.
+    pub fn get_mut<T: Pod>(&mut self) -> &mut [T] {
+        bytemuck::cast_slice_mut(&mut bytemuck::cast_slice_mut::<Line, u8>(&mut self.lines)[..self.bytes])
+    }
+}
+
+/// The error for a request of `bytes` that memory has no room for.
+pub fn out_of_memory(bytes: usize) -> Error {
+    Error::new(Status::OutOfMemory, format!("memory: {bytes} bytes could not be had"))
+}
+
+/// A vector of `count` copies of `x`; an error where memory cannot be had.
+pub fn try_vec<T: Clone>(count: usize, x: T) -> Result<Vec<T>> {
+    let mut all = Vec::new();
+    all.try_reserve_exact(count).map_err(|_| out_of_memory(count.saturating_mul(size_of::<T>())))?;
+    all.resize(count, x);
+    Ok(all)
+}
+
+/// One quantity of all rows.
+#[derive(Clone)]
+struct Column {
+    dtype: Dtype,
+    width: usize,
+    data: Aligned,
+}
+
+/// All quantities of a block of environments, in the order of the specification.
+#[derive(Clone)]
+pub struct Columns(Vec<Column>);
+
+impl Columns {
+    /// Zeroed columns of the given types and widths (elements per row).
+    pub fn new(rows: usize, kinds: impl IntoIterator<Item = (Dtype, usize)>) -> Result<Self> {
+        let column = |(dtype, width): (Dtype, usize)| {
+            let bytes = rows.checked_mul(width).and_then(|n| n.checked_mul(dtype.size()));
+            let bytes = bytes.ok_or_else(|| out_of_memory(usize::MAX))?;
+            Ok(Column { dtype, width, data: Aligned::new(bytes)? })
+        };
+        kinds.into_iter().map(column).collect::<Result<_>>().map(Columns)
+    }
+
+    /// Column `k`, `(rows, width)`.
+    #[inline]
+    pub fn get<T: Element>(&self, k: usize) -> &[T] {
+        debug_assert_eq!(self.0[k].dtype, T::DTYPE);
+        self.0[k].data.get()
+    }
+
+    /// Column `k`, to write.
+    #[inline]
+    pub fn get_mut<T: Element>(&mut self, k: usize) -> &mut [T] {
+        debug_assert_eq!(self.0[k].dtype, T::DTYPE);
+        self.0[k].data.get_mut()
+    }
+
+    /// The bytes of column `k` and how many belong to a row.
+    pub fn bytes(&self, k: usize) -> (&[u8], usize) {
+        (self.0[k].data.get(), self.0[k].width * self.0[k].dtype.size())
+    }
+
+    /// [`Columns::bytes`], to write.
+    pub fn bytes_mut(&mut self, k: usize) -> (&mut [u8], usize) {
+        let row_bytes = self.0[k].width * self.0[k].dtype.size();
+        (self.0[k].data.get_mut(), row_bytes)
+    }
+
+    /// Number of columns.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True if there is no column.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,13 @@
+//! What every environment shares: batches, clocks, autoreset, seeds, snapshots, threads. No game lives here.
+
+pub mod actions;
+mod block;
+pub mod columns;
+pub mod config;
+pub mod error;
+pub mod rng;
+mod snapshot;
+pub mod spec;
+pub mod threads;
+pub mod vec_env;
+mod ziggurat;

@@ -1,0 +1,646 @@
+//! A batch of environments: the engine's front.
+
+use super::actions::{ActionRule, Actions};
+use super::block::{Block, Seeding, Settings};
+use super::columns::{Columns, Dtype, Element};
+use super::error::{did_you_mean, Error, Result, Status};
+use super::rng::Pcg64;
+use super::snapshot;
+use super::spec::Spec;
+use super::threads;
+use crate::simd::{Level, Real};
+use serde_json::Value;
+use std::ops::Range;
+
+/// What happens to an environment after its episode ended, in the words of Gymnasium.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Autoreset {
+    /// The next step ignores the action and resets.
+    NextStep = 0,
+    /// The same step resets; the last observation is kept aside.
+    SameStep = 1,
+    /// Nothing: the caller resets.
+    Disabled = 2,
+}
+
+impl Autoreset {
+    /// The mode with number `x`.
+    pub fn from_i32(x: i32) -> Option<Self> {
+        [Autoreset::NextStep, Autoreset::SameStep, Autoreset::Disabled].into_iter().find(|mode| *mode as i32 == x)
+    }
+}
+
+/// Most environments of a batch.
+pub const MOST_ENVS: usize = 1 << 24;
+
+/// The rules of a game, and nothing else: no threads, no autoreset, no time limit, no seeds.
+///
+/// A value holds the parameters. State lives in the columns that the specification names. Every function works
+/// on rows that do not know of each other.
+pub trait Environment: Send + Sync + Sized + 'static {
+    /// Type of observations.
+    type Obs: Element;
+    /// Type of rewards.
+    type Reward: Element + Real;
+    /// Memory that is reused from step to step and holds nothing between them.
+    type Scratch: Default + Send + Sync;
+
+    /// The self-description.
+    fn spec(&self) -> &Spec;
+    /// Whether actions out of range are clipped by the rules rather than refused by the engine.
+    fn clips_actions(&self) -> bool {
+        false
+    }
+    /// A rough time of one step of one environment, to decide about threads.
+    fn nanoseconds_per_step(&self) -> usize;
+    /// Gives columns their first content, before any reset.
+    fn initialise(&self, state: &mut Columns, rows: usize) {
+        let _ = (state, rows);
+    }
+    /// Checks the options of a reset.
+    fn check_options(&self, options: &Value) -> Result<()>;
+    /// Starts a new episode in `row`. `seeded` tells whether the caller gave a seed for it.
+    fn reset(&self, state: &mut Columns, row: usize, rng: &mut Pcg64, seeded: bool, options: &Value);
+    /// Steps all rows by one turn: state, rewards, terminations, infos. A row whose episode is over may be
+    /// among them, with any action at all; whatever is written for it is discarded.
+    fn step(&self, turn: Turn<'_, '_, Self>);
+    /// Writes the observations `(rows, agents, observation_len)` of some rows.
+    fn observe(&self, state: &Columns, clock: &[u32], rows: Range<usize>, out: &mut [Self::Obs]);
+    /// Checks one value of a column that a caller wants to inject.
+    fn check_column(&self, name: &str, value: f64) -> Result<()>;
+}
+
+/// The arguments of a step of a block.
+pub struct Turn<'a, 'b, E: Environment> {
+    /// Lanes to run on.
+    pub level: Level,
+    /// Number of environments.
+    pub rows: usize,
+    /// Their state.
+    pub state: &'a mut Columns,
+    /// Reusable memory.
+    pub scratch: &'a mut E::Scratch,
+    /// Steps already made in each episode.
+    pub clock: &'a [u32],
+    /// `(rows, agents, action_len)`.
+    pub actions: Actions<'a>,
+    /// `(rows, agents)`, to write.
+    pub rewards: &'a mut [E::Reward],
+    /// `(rows,)`, to write: 1 where the rules ended the episode.
+    pub terminated: &'a mut [u8],
+    /// To write.
+    pub infos: &'a mut Infos<'b>,
+}
+
+/// Most infos an environment can have.
+pub const MOST_INFOS: usize = 16;
+
+/// The info arrays of some rows; empty slices where nobody asks.
+pub struct Infos<'a>([&'a mut [u8]; MOST_INFOS]);
+
+impl<'a> Infos<'a> {
+    /// No arrays.
+    pub fn none() -> Self {
+        Infos(std::array::from_fn(|_| Default::default()))
+    }
+
+    /// Sets array `k`.
+    pub fn set(&mut self, k: usize, bytes: &'a mut [u8]) {
+        self.0[k] = bytes;
+    }
+
+    /// True if somebody asks.
+    pub fn wanted(&self) -> bool {
+        !self.0[0].is_empty()
+    }
+
+    /// Array `k`, `(rows, width)`.
+    #[inline]
+    pub fn get_mut<T: Element>(&mut self, k: usize) -> &mut [T] {
+        bytemuck::cast_slice_mut(self.0[k])
+    }
+}
+
+/// Where the results for some rows go. Optional arrays are empty.
+pub struct Outputs<'a, E: Environment> {
+    /// `(rows, agents, observation_len)`.
+    pub observations: &'a mut [E::Obs],
+    /// `(rows, agents)`.
+    pub rewards: &'a mut [E::Reward],
+    /// `(rows,)`.
+    pub terminations: &'a mut [u8],
+    /// `(rows,)`.
+    pub truncations: &'a mut [u8],
+    /// Like observations; optional.
+    pub final_observations: &'a mut [E::Obs],
+    /// `(rows,)`; optional.
+    pub final_mask: &'a mut [u8],
+    /// `(rows, agents)`; optional.
+    pub episode_returns: &'a mut [f64],
+    /// `(rows,)`; optional.
+    pub episode_lengths: &'a mut [i64],
+    /// Bytes of the actions drawn by a rollout; optional.
+    pub actions: &'a mut [u8],
+    /// Optional.
+    pub infos: Infos<'a>,
+}
+
+/// Cuts `count` elements off the front; from an empty slice, none.
+fn cut<'a, T>(slice: &mut &'a mut [T], count: usize) -> &'a mut [T] {
+    let (front, rest) = std::mem::take(slice).split_at_mut_checked(count).unwrap_or_default();
+    *slice = rest;
+    front
+}
+
+impl<'a, E: Environment> Outputs<'a, E> {
+    /// Cuts the first `rows` rows off.
+    fn cut_rows(&mut self, spec: &Spec, rows: usize, action_bytes: usize) -> Outputs<'a, E> {
+        let agents = spec.agents.len();
+        let obs = rows * agents * spec.observation_len();
+        let mut infos = Infos::none();
+        for (k, field) in spec.infos.iter().enumerate() {
+            infos.set(k, cut(&mut self.infos.0[k], rows * field.row_bytes()));
+        }
+        Outputs {
+            observations: cut(&mut self.observations, obs),
+            rewards: cut(&mut self.rewards, rows * agents),
+            terminations: cut(&mut self.terminations, rows),
+            truncations: cut(&mut self.truncations, rows),
+            final_observations: cut(&mut self.final_observations, obs),
+            final_mask: cut(&mut self.final_mask, rows),
+            episode_returns: cut(&mut self.episode_returns, rows * agents),
+            episode_lengths: cut(&mut self.episode_lengths, rows),
+            actions: cut(&mut self.actions, rows * action_bytes),
+            infos,
+        }
+    }
+
+    /// What a step says of a row that was reset instead of stepped.
+    pub fn clear_row(&mut self, env: &E, row: usize) {
+        let agents = env.spec().agents.len();
+        self.rewards[row * agents..(row + 1) * agents].fill(E::Reward::ZERO);
+        self.terminations[row] = 0;
+        for (k, field) in env.spec().infos.iter().enumerate() {
+            let bytes = field.row_bytes();
+            if let Some(info) = self.infos.0[k].get_mut(row * bytes..(row + 1) * bytes) {
+                info.fill(0);
+            }
+        }
+    }
+}
+
+/// Outputs as bytes: the shape they have on the other side of the C ABI. Empty where not wanted.
+#[derive(Default)]
+pub struct RawOutputs<'a> {
+    /// See [`Outputs`].
+    pub observations: &'a mut [u8],
+    /// See [`Outputs`].
+    pub rewards: &'a mut [u8],
+    /// See [`Outputs`].
+    pub terminations: &'a mut [u8],
+    /// See [`Outputs`].
+    pub truncations: &'a mut [u8],
+    /// See [`Outputs`].
+    pub final_observations: &'a mut [u8],
+    /// See [`Outputs`].
+    pub final_mask: &'a mut [u8],
+    /// See [`Outputs`].
+    pub episode_returns: &'a mut [f64],
+    /// See [`Outputs`].
+    pub episode_lengths: &'a mut [i64],
+    /// See [`Outputs`].
+    pub actions: &'a mut [u8],
+    /// All info arrays, each at its offset; see [`info_offsets`].
+    pub infos: &'a mut [u8],
+}
+
+/// Offset of each info array in the buffer of all, and the size of that buffer. Arrays start at multiples of 64.
+pub fn info_offsets(spec: &Spec, num_envs: usize) -> (Vec<usize>, usize) {
+    let mut offsets = Vec::new();
+    let mut end = 0usize;
+    for field in &spec.infos {
+        offsets.push(end);
+        end = (end + field.row_bytes() * num_envs).next_multiple_of(64);
+    }
+    (offsets, end)
+}
+
+/// What a reset asks for.
+#[derive(Clone, Copy, Default)]
+pub struct ResetRequest<'a> {
+    /// A seed per environment.
+    pub seeds: Option<&'a [u64]>,
+    /// Which of the seeds count; all, if None.
+    pub seeded: Option<&'a [u8]>,
+    /// Which environments to reset; all, if None.
+    pub mask: Option<&'a [u8]>,
+    /// Options as JSON; empty for none.
+    pub options: &'a str,
+}
+
+/// A batch of any environment.
+pub trait AnyVecEnv: Send {
+    /// The self-description.
+    fn spec(&self) -> &Spec;
+    /// Number of environments.
+    fn num_envs(&self) -> usize;
+    /// Starts new episodes and writes the observations of the environments that were reset.
+    fn reset(&mut self, request: ResetRequest<'_>, observations: &mut [u8]) -> Result<()>;
+    /// Steps every environment once.
+    fn step(&mut self, actions: Actions<'_>, out: RawOutputs<'_>) -> Result<()>;
+    /// Steps every environment `steps` times; arrays have a leading axis of that length. Without actions,
+    /// draws them.
+    fn rollout(&mut self, steps: usize, actions: Option<Actions<'_>>, out: RawOutputs<'_>) -> Result<()>;
+    /// Writes the observations of the present state.
+    fn observe(&self, observations: &mut [u8]) -> Result<()>;
+    /// Everything: state, clocks, generators.
+    fn snapshot(&self) -> Result<Vec<u8>>;
+    /// Takes up where a snapshot was made. On an error nothing is changed.
+    fn restore(&mut self, bytes: &[u8]) -> Result<()>;
+    /// Copies a state column, or `"clock"`, to `out`.
+    fn column(&self, name: &str, out: &mut [u8]) -> Result<()>;
+    /// Injects a state column, in the rows of `mask` or all. On an error nothing is changed.
+    fn set_column(&mut self, name: &str, values: &[u8], mask: Option<&[u8]>) -> Result<()>;
+    /// Bytes of a column, over all environments.
+    fn column_bytes(&self, name: &str) -> Result<usize>;
+    /// The seeds in force.
+    fn seeds(&self) -> Vec<u64>;
+}
+
+/// A batch of one kind of environment.
+pub struct VecEnv<E: Environment> {
+    pub(super) env: E,
+    pub(super) blocks: Vec<Block<E>>,
+    num_envs: usize,
+    rule: ActionRule,
+    settings: Settings,
+    info_offsets: Vec<usize>,
+    info_bytes: usize,
+}
+
+/// How a batch is to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// Number of environments.
+    pub num_envs: usize,
+    /// Most threads a step may use; 0 for the default.
+    pub num_threads: usize,
+    /// What follows the end of an episode.
+    pub autoreset: Autoreset,
+    /// Lanes to run on.
+    pub level: Level,
+}
+
+impl<E: Environment> VecEnv<E> {
+    /// A batch of `env`, not yet reset.
+    pub fn new(env: E, setup: Setup) -> Result<Self> {
+        let Setup { num_envs, num_threads, autoreset, level } = setup;
+        if num_envs == 0 {
+            return Err(Error::new(Status::Empty, "num_envs: expected at least 1, got 0"));
+        }
+        if num_envs > MOST_ENVS {
+            let message = format!("num_envs: expected at most {MOST_ENVS}, got {num_envs}");
+            return Err(Error::new(Status::InvalidArgument, message));
+        }
+        let threads = if num_threads == 0 { threads::default_num_threads() } else { num_threads };
+        // Whole lanes per block, and no block too small to be worth its overhead.
+        let rows_each = num_envs.div_ceil(threads.min(threads::MOST_THREADS)).next_multiple_of(16);
+        let blocks = (0..num_envs)
+            .step_by(rows_each)
+            .map(|first| Block::new(&env, first, rows_each.min(num_envs - first)))
+            .collect::<Result<Vec<_>>>()?;
+        let rule = ActionRule::new(&env.spec().agents, env.clips_actions());
+        let max_episode_steps = env.spec().max_episode_steps.unwrap_or(u32::MAX);
+        let (info_offsets, info_bytes) = info_offsets(env.spec(), num_envs);
+        let settings = Settings { autoreset, max_episode_steps, level };
+        Ok(VecEnv { env, blocks, num_envs, rule, settings, info_offsets, info_bytes })
+    }
+
+    fn typed<'a>(&self, raw: RawOutputs<'a>, steps: usize) -> Result<Outputs<'a, E>> {
+        let spec = self.env.spec();
+        let rows = steps * self.num_envs;
+        let agents = spec.agents.len();
+        let observations = cast("observations", raw.observations, rows * agents * spec.observation_len(), true)?;
+        let rewards = cast("rewards", raw.rewards, rows * agents, true)?;
+        let terminations = cast("terminations", raw.terminations, rows, true)?;
+        let truncations = cast("truncations", raw.truncations, rows, true)?;
+        let finals = cast("final_observations", raw.final_observations, rows * agents * spec.observation_len(), false)?;
+        let final_mask = cast("final_mask", raw.final_mask, rows, false)?;
+        optional("episode_returns", raw.episode_returns.len(), rows * agents)?;
+        optional("episode_lengths", raw.episode_lengths.len(), rows)?;
+        optional("actions_out", raw.actions.len(), rows * self.action_bytes())?;
+        optional("infos", raw.infos.len(), self.info_bytes)?;
+        let mut infos = Infos::none();
+        if !raw.infos.is_empty() {
+            let mut rest = raw.infos;
+            let mut at = 0;
+            for (k, field) in spec.infos.iter().enumerate() {
+                cut(&mut rest, self.info_offsets[k] - at);
+                infos.set(k, cut(&mut rest, field.row_bytes() * self.num_envs));
+                at = self.info_offsets[k] + field.row_bytes() * self.num_envs;
+            }
+        }
+        Ok(Outputs {
+            observations,
+            rewards,
+            terminations,
+            truncations,
+            final_observations: finals,
+            final_mask,
+            episode_returns: raw.episode_returns,
+            episode_lengths: raw.episode_lengths,
+            actions: raw.actions,
+            infos,
+        })
+    }
+
+    /// Bytes of the drawn actions of one environment.
+    fn action_bytes(&self) -> usize {
+        self.action_width() * self.rule.sampled_dtype().size()
+    }
+
+    fn action_width(&self) -> usize {
+        self.env.spec().agents.len() * self.env.spec().action_len()
+    }
+
+    fn check_action_shape(&self, actions: &Actions<'_>, steps: usize) -> Result<()> {
+        let spec = self.env.spec();
+        if !spec.action_dtypes.contains(&actions.dtype()) {
+            let names: Vec<_> = spec.action_dtypes.iter().map(|dtype| dtype.name()).collect();
+            let message = format!("actions: expected {}, got {}", names.join(" or "), actions.dtype().name());
+            return Err(Error::new(Status::DtypeMismatch, message));
+        }
+        Error::check_length("actions", actions.len(), steps * self.num_envs * self.action_width())
+    }
+
+    /// Estimated time of `steps` steps of all environments.
+    fn nanoseconds(&self, steps: usize) -> usize {
+        self.env.nanoseconds_per_step().saturating_mul(self.num_envs).saturating_mul(steps)
+    }
+
+    fn check_blocks(&self, actions: Actions<'_>, steps: usize) -> Result<()> {
+        let width = self.action_width();
+        let check = |block: &Block<E>| {
+            for step in 0..steps {
+                let start = (step * self.num_envs + block.first) * width;
+                block.check(&self.rule, self.settings.autoreset, actions.slice(start..start + block.rows * width))?;
+            }
+            Ok(())
+        };
+        if let [only] = self.blocks.as_slice() {
+            return check(only);
+        }
+        let mut tasks: Vec<(&Block<E>, Result<()>)> = self.blocks.iter().map(|block| (block, Ok(()))).collect();
+        // A check takes about a tenth of a step.
+        on_blocks(self.nanoseconds(steps) / 10, &mut tasks, |(block, outcome)| *outcome = check(block));
+        tasks.into_iter().map(|(_, outcome)| outcome).collect()
+    }
+
+    fn find_column(&self, name: &str) -> Result<usize> {
+        let columns = &self.env.spec().columns;
+        columns.iter().position(|column| column.name == name).ok_or_else(|| {
+            let hint = did_you_mean(name, columns.iter().map(|column| column.name.as_str()));
+            Error::new(Status::UnknownColumn, format!("{name:?}: no such state column{hint}"))
+        })
+    }
+}
+
+/// Runs `work` on every task, on threads if the work is worth it.
+fn on_blocks<T: Send>(nanoseconds: usize, tasks: &mut [T], work: impl Fn(&mut T) + Sync) {
+    if threads::parts_for(tasks.len(), tasks.len(), nanoseconds) > 1 {
+        threads::for_each(tasks, work);
+    } else {
+        tasks.iter_mut().for_each(work);
+    }
+}
+
+fn cast<'a, T: Element>(what: &str, bytes: &'a mut [u8], expected: usize, required: bool) -> Result<&'a mut [T]> {
+    if bytes.is_empty() && !required {
+        return Ok(Default::default());
+    }
+    if bytes.len() != expected * size_of::<T>() {
+        let (found, wanted) = (bytes.len(), expected * size_of::<T>());
+        return Err(Error::new(Status::LengthMismatch, format!("{what}: expected {wanted} bytes, got {found}")));
+    }
+    bytemuck::try_cast_slice_mut(bytes)
+        .map_err(|_| Error::new(Status::InvalidArgument, format!("{what}: not aligned for {}", T::DTYPE.name())))
+}
+
+fn optional(what: &str, found: usize, expected: usize) -> Result<()> {
+    if found == 0 {
+        return Ok(());
+    }
+    Error::check_length(what, found, expected)
+}
+
+fn check_mask(what: &str, mask: Option<&[u8]>, num_envs: usize) -> Result<()> {
+    let Some(mask) = mask else { return Ok(()) };
+    Error::check_length(what, mask.len(), num_envs)?;
+    match mask.iter().position(|x| *x > 1) {
+        None => Ok(()),
+        Some(k) => Err(Error::new(Status::InvalidArgument, format!("{what}[{k}]: expected 0 or 1, got {}", mask[k]))),
+    }
+}
+
+impl<E: Environment> AnyVecEnv for VecEnv<E> {
+    fn spec(&self) -> &Spec {
+        self.env.spec()
+    }
+
+    fn num_envs(&self) -> usize {
+        self.num_envs
+    }
+
+    fn reset(&mut self, request: ResetRequest<'_>, observations: &mut [u8]) -> Result<()> {
+        let spec = self.env.spec();
+        let width = spec.agents.len() * spec.observation_len();
+        let out: &mut [E::Obs] = cast("observations", observations, self.num_envs * width, true)?;
+        if let Some(seeds) = request.seeds {
+            Error::check_length("seeds", seeds.len(), self.num_envs)?;
+        }
+        check_mask("seeded", request.seeded, self.num_envs)?;
+        check_mask("mask", request.mask, self.num_envs)?;
+        let options = match request.options.trim() {
+            "" => Value::Null,
+            text => serde_json::from_str(text)
+                .map_err(|e| Error::new(Status::InvalidConfig, format!("options: not valid JSON: {e}")))?,
+        };
+        self.env.check_options(&options)?;
+        let entropy = getrandom::u64()
+            .map_err(|e| Error::new(Status::InvalidArgument, format!("seed: the system gave no entropy: {e}")))?;
+        for block in &mut self.blocks {
+            for row in 0..block.rows {
+                let k = block.first + row;
+                if request.mask.is_some_and(|mask| mask[k] == 0) {
+                    continue;
+                }
+                let explicit = request.seeds.filter(|_| request.seeded.is_none_or(|seeded| seeded[k] != 0));
+                let seeding = match explicit {
+                    Some(seeds) => Seeding::Explicit(seeds[k]),
+                    // One draw for all: the batch can be repeated from the seed of its first environment.
+                    None => Seeding::Entropy((entropy >> 2) + k as u64),
+                };
+                block.reset_row(&self.env, row, Some(seeding), &options);
+                block.observe_row(&self.env, row, &mut out[k * width..(k + 1) * width]);
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, actions: Actions<'_>, out: RawOutputs<'_>) -> Result<()> {
+        self.check_action_shape(&actions, 1)?;
+        let mut out = self.typed(out, 1)?;
+        self.check_blocks(actions, 1)?;
+        let settings = self.settings;
+        if let [only] = self.blocks.as_mut_slice() {
+            only.step(&self.env, settings, actions, &mut out);
+            return Ok(());
+        }
+        let width = self.action_width();
+        let nanoseconds = self.nanoseconds(1);
+        let env = &self.env;
+        let mut tasks: Vec<_> = self
+            .blocks
+            .iter_mut()
+            .map(|block| {
+                let own = actions.slice(block.first * width..(block.first + block.rows) * width);
+                let out = out.cut_rows(env.spec(), block.rows, 0);
+                (block, own, out)
+            })
+            .collect();
+        on_blocks(nanoseconds, &mut tasks, |(block, own, out)| block.step(env, settings, *own, out));
+        Ok(())
+    }
+
+    fn rollout(&mut self, steps: usize, actions: Option<Actions<'_>>, out: RawOutputs<'_>) -> Result<()> {
+        if steps == 0 {
+            return Err(Error::new(Status::InvalidArgument, "num_steps: expected at least 1, got 0"));
+        }
+        if let Some(actions) = &actions {
+            self.check_action_shape(actions, steps)?;
+        }
+        if !out.infos.is_empty() {
+            return Err(Error::new(Status::InvalidArgument, "infos: a rollout reports none; expected NULL"));
+        }
+        let mut out = self.typed(out, steps)?;
+        for block in &self.blocks {
+            block.check_phases(self.settings.autoreset)?;
+        }
+        if self.settings.autoreset == Autoreset::Disabled {
+            let message = "a rollout needs an autoreset mode: NextStep or SameStep, not Disabled";
+            return Err(Error::new(Status::InvalidArgument, message));
+        }
+        if let Some(actions) = actions {
+            self.check_blocks(actions, steps)?;
+        }
+        let settings = self.settings;
+        let width = self.action_width();
+        let action_bytes = self.action_bytes();
+        let num_envs = self.num_envs;
+        let nanoseconds = self.nanoseconds(steps);
+        let (env, rule) = (&self.env, &self.rule);
+        let mut tasks: Vec<_> = self.blocks.iter_mut().map(|block| (block, Vec::with_capacity(steps))).collect();
+        for _ in 0..steps {
+            for (block, outputs) in &mut tasks {
+                outputs.push(out.cut_rows(env.spec(), block.rows, action_bytes));
+            }
+        }
+        on_blocks(nanoseconds, &mut tasks, |(block, outputs)| {
+            for (step, out) in outputs.iter_mut().enumerate() {
+                match actions {
+                    Some(actions) => {
+                        let start = (step * num_envs + block.first) * width;
+                        let own = actions.slice(start..start + block.rows * width);
+                        block.step(env, settings, own, out);
+                    }
+                    None => block.step_sampled(env, rule, settings, out),
+                }
+            }
+        });
+        Ok(())
+    }
+
+    fn observe(&self, observations: &mut [u8]) -> Result<()> {
+        let spec = self.env.spec();
+        let width = spec.agents.len() * spec.observation_len();
+        let out: &mut [E::Obs] = cast("observations", observations, self.num_envs * width, true)?;
+        for block in &self.blocks {
+            let rows = &mut out[block.first * width..(block.first + block.rows) * width];
+            self.env.observe(&block.state, &block.clock, 0..block.rows, rows);
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Result<Vec<u8>> {
+        snapshot::save(self)
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<()> {
+        snapshot::load(self, bytes)
+    }
+
+    fn column(&self, name: &str, out: &mut [u8]) -> Result<()> {
+        let expected = self.column_bytes(name)?;
+        Error::check_length(name, out.len(), expected)?;
+        let row_bytes = expected / self.num_envs;
+        for block in &self.blocks {
+            let bytes = match name {
+                "clock" => bytemuck::cast_slice(&block.clock),
+                _ => block.state.bytes(self.find_column(name)?).0,
+            };
+            out[block.first * row_bytes..][..bytes.len()].copy_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    fn set_column(&mut self, name: &str, values: &[u8], mask: Option<&[u8]>) -> Result<()> {
+        let k = self.find_column(name)?;
+        let field = &self.env.spec().columns[k];
+        if field.writable != Some(true) {
+            return Err(Error::new(Status::InvalidState, format!("{name:?}: this column is computed, not injected")));
+        }
+        let row_bytes = field.row_bytes();
+        Error::check_length(name, values.len(), row_bytes * self.num_envs)?;
+        check_mask("mask", mask, self.num_envs)?;
+        let chosen = |env: usize| mask.is_none_or(|mask| mask[env] != 0);
+        for (env, row) in values.chunks_exact(row_bytes).enumerate().filter(|(env, _)| chosen(*env)) {
+            for (element, value) in row.chunks_exact(field.dtype.size()).enumerate() {
+                self.env
+                    .check_column(name, widen(field.dtype, value))
+                    .map_err(|e| Error::new(e.status, format!("{name}[env {env}, {element}]: {}", e.message)))?;
+            }
+        }
+        for block in &mut self.blocks {
+            let (to, _) = block.state.bytes_mut(k);
+            for row in (0..block.rows).filter(|row| chosen(block.first + row)) {
+                let from = &values[(block.first + row) * row_bytes..][..row_bytes];
+                to[row * row_bytes..][..row_bytes].copy_from_slice(from);
+            }
+        }
+        Ok(())
+    }
+
+    fn column_bytes(&self, name: &str) -> Result<usize> {
+        if name == "clock" {
+            return Ok(self.num_envs * size_of::<u32>());
+        }
+        Ok(self.env.spec().columns[self.find_column(name)?].row_bytes() * self.num_envs)
+    }
+
+    fn seeds(&self) -> Vec<u64> {
+        self.blocks.iter().flat_map(|block| block.seeds.iter().copied()).collect()
+    }
+}
+
+/// One element as a float, exactly or (64-bit integers) nearly.
+fn widen(dtype: Dtype, bytes: &[u8]) -> f64 {
+    match dtype {
+        Dtype::Float32 => f64::from(bytemuck::pod_read_unaligned::<f32>(bytes)),
+        Dtype::Float64 => bytemuck::pod_read_unaligned(bytes),
+        Dtype::Int32 => f64::from(bytemuck::pod_read_unaligned::<i32>(bytes)),
+        Dtype::Int64 => bytemuck::pod_read_unaligned::<i64>(bytes) as f64,
+        Dtype::Uint64 => bytemuck::pod_read_unaligned::<u64>(bytes) as f64,
+        Dtype::Uint32 => f64::from(bytemuck::pod_read_unaligned::<u32>(bytes)),
+        Dtype::Uint8 => f64::from(bytemuck::pod_read_unaligned::<u8>(bytes)),
+    }
+}

@@ -1,0 +1,275 @@
+//! The clearing rule, in two shapes: one market with lanes across units' keys, and many small markets with one
+//! market per lane. Tests hold the two equal, bit for bit.
+
+use super::merit_order::MeritOrder;
+use crate::simd::{Lanes, Mask, Real, Simd};
+
+/// Who sets the price when demand is not met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ScarcityPrice {
+    /// The highest bid of all, even of a unit that offers nothing.
+    #[default]
+    HighestBid,
+    /// The highest bid among units that offer something (of all, if none does).
+    HighestDispatchedBid,
+}
+
+/// How unserved demand is measured for the loss-of-load penalty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum LossOfLoad {
+    /// Demand less the sum of dispatch, in working precision: rounding can leave a trace of a shortfall.
+    #[default]
+    Original,
+    /// Demand less all supply where the margin was not reached, else exactly zero.
+    Robust,
+}
+
+/// Who clears among units that bid the marginal price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TieRule {
+    /// Lower index first.
+    #[default]
+    Index,
+    /// All in proportion to what they offer.
+    ProRata,
+}
+
+/// The options of the auction. The default is the rule of the original market.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rules {
+    /// Upper limit of the price, applied last; infinite for none.
+    pub price_cap: f64,
+    /// Price in shortage.
+    pub scarcity_price: ScarcityPrice,
+    /// Accounting of unserved demand.
+    pub loss_of_load: LossOfLoad,
+    /// Rule for ties.
+    pub tie_rule: TieRule,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            price_cap: f64::INFINITY,
+            scarcity_price: ScarcityPrice::default(),
+            loss_of_load: LossOfLoad::default(),
+            tie_rule: TieRule::default(),
+        }
+    }
+}
+
+impl Rules {
+    /// True if [`clear_lanes`] knows these rules.
+    pub fn suit_lanes(&self) -> bool {
+        self.scarcity_price == ScarcityPrice::HighestBid && self.tie_rule == TieRule::Index
+    }
+}
+
+/// What clearing found, besides the dispatch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cleared<R> {
+    /// Price paid to all.
+    pub price: R,
+    /// All supply (MW) where it fell short of demand.
+    pub shortage: Option<R>,
+}
+
+/// Clears one market. Inputs are valid: finite bids, finite quantities and demand of at least zero, at least
+/// one unit, equal lengths. Demand is 64-bit also for 32-bit offers: the search and the last subtraction are
+/// done there, and the marginal dispatch is rounded once.
+#[inline(always)]
+pub fn clear_one<S: Simd, R: Real>(
+    s: S,
+    rules: &Rules,
+    bids: &[R],
+    quantities: &[R],
+    demand: f64,
+    cleared: &mut [R],
+    order: &mut MeritOrder,
+) -> Cleared<R> {
+    order.sort(s, bids);
+    let margin = match find_margin(order, bids, quantities, demand) {
+        Some(margin) => margin,
+        None => {
+            order.sort_exactly(bids);
+            find_margin(order, bids, quantities, demand).unwrap_or(Margin::Short { last: 0, supply: R::ZERO })
+        }
+    };
+    let mut outcome = match margin {
+        Margin::Short { last, supply } => {
+            cleared.copy_from_slice(quantities);
+            let price = match rules.scarcity_price {
+                ScarcityPrice::HighestBid => bids[last],
+                ScarcityPrice::HighestDispatchedBid => highest_dispatched_bid(bids, quantities).unwrap_or(bids[last]),
+            };
+            Cleared { price, shortage: Some(supply) }
+        }
+        Margin::Met { position, unit, rest } => {
+            dispatch_cheaper(s, bids, quantities, bids[unit], cleared);
+            match rules.tie_rule {
+                TieRule::Index => {
+                    for tied in (0..position).rev().map(|k| order.unit(k)).take_while(|&k| bids[k] == bids[unit]) {
+                        cleared[tied] = quantities[tied];
+                    }
+                    cleared[unit] = rest;
+                }
+                TieRule::ProRata => share_margin(order, bids, quantities, demand, bids[unit], cleared),
+            }
+            Cleared { price: bids[unit], shortage: None }
+        }
+    };
+    let cap = R::from_f64(rules.price_cap);
+    if cap < outcome.price {
+        outcome.price = cap;
+    }
+    outcome
+}
+
+enum Margin<R> {
+    Met { position: usize, unit: usize, rest: R },
+    Short { last: usize, supply: R },
+}
+
+/// Walks the order up to the margin. None if the order turns out wrong on the way.
+#[inline(always)]
+fn find_margin<R: Real>(order: &MeritOrder, bids: &[R], quantities: &[R], demand: f64) -> Option<Margin<R>> {
+    let follows = |a: usize, b: usize| bids[a] < bids[b] || (bids[a] == bids[b] && a < b);
+    let mut orderly = true;
+    let mut position = 0;
+    let mut unit = order.unit(0);
+    let mut before = 0.0;
+    let mut sum = quantities[unit];
+    while sum.to_f64() < demand {
+        position += 1;
+        if position == bids.len() {
+            return orderly.then_some(Margin::Short { last: unit, supply: sum });
+        }
+        let next = order.unit(position);
+        orderly &= R::HAS_SPARE_BITS || follows(unit, next);
+        before = sum.to_f64();
+        sum = sum + quantities[next];
+        unit = next;
+    }
+    let mut later = position;
+    while later + 1 < bids.len() && order.is_doubtful::<R>(later) {
+        orderly &= follows(order.unit(later), order.unit(later + 1));
+        later += 1;
+    }
+    orderly.then_some(Margin::Met { position, unit, rest: R::from_f64(demand - before) })
+}
+
+#[inline(always)]
+fn dispatch_cheaper<S: Simd, R: Real>(s: S, bids: &[R], quantities: &[R], price: R, cleared: &mut [R]) {
+    let width = R::Lanes::<S>::WIDTH;
+    let zero = R::Lanes::<S>::splat(s, R::ZERO);
+    let price = R::Lanes::<S>::splat(s, price);
+    for ((b, q), a) in bids.chunks(width).zip(quantities.chunks(width)).zip(cleared.chunks_mut(width)) {
+        let cheaper = R::Lanes::<S>::load_or(s, b, R::ZERO).lt(price);
+        R::Lanes::<S>::select(cheaper, R::Lanes::<S>::load_or(s, q, R::ZERO), zero).store(a);
+    }
+}
+
+fn highest_dispatched_bid<R: Real>(bids: &[R], quantities: &[R]) -> Option<R> {
+    let offered = bids.iter().zip(quantities).filter(|(_, q)| **q > R::ZERO).map(|(b, _)| *b);
+    offered.reduce(|a, b| if a < b { b } else { a })
+}
+
+/// Shares what the cheaper units leave among those that bid `price`.
+#[inline(never)]
+fn share_margin<R: Real>(order: &MeritOrder, bids: &[R], quantities: &[R], demand: f64, price: R, cleared: &mut [R]) {
+    let in_order = (0..bids.len()).map(|k| order.unit(k));
+    let cheaper = in_order.take_while(|&k| bids[k] < price).map(|k| quantities[k]).reduce(|sum, q| sum + q);
+    let rest = R::from_f64(cheaper.map_or(demand, |sum| demand - sum.to_f64()));
+    let tied = || (0..bids.len()).filter(|&k| bids[k] == price);
+    let offered = tied().fold(R::ZERO, |sum, k| sum + quantities[k]);
+    let share = if offered > R::ZERO { rest / offered } else { R::ZERO };
+    let share = if share > R::ONE { R::ONE } else { share };
+    for k in tied() {
+        cleared[k] = quantities[k] * share;
+    }
+}
+
+/// Most units of a market that [`clear_lanes`] takes.
+pub const MOST_UNITS_IN_LANES: usize = 16;
+
+/// What [`clear_lanes`] found in each lane.
+pub struct ClearedLanes<S: Simd, V: Lanes<S>> {
+    /// Prices.
+    pub price: V,
+    /// Where demand was met.
+    pub met: V::Mask,
+    /// All supply.
+    pub supply: V,
+}
+
+/// Clears one market of `bids.len()` units per lane; the rules suit lanes. Sorting is by insertion,
+/// with strict comparisons, so ties keep the order of their indices.
+#[inline(always)]
+pub fn clear_lanes<S: Simd, V: Lanes<S>>(
+    s: S,
+    rules: &Rules,
+    bids: &[V],
+    quantities: &[V],
+    demand: &[f64; 16],
+    cleared: &mut [V],
+) -> ClearedLanes<S, V> {
+    let n = bids.len().min(MOST_UNITS_IN_LANES);
+    let zero = V::splat(s, V::Scalar::ZERO);
+    let one = V::splat(s, V::Scalar::ONE);
+    let mut sorted_bids = [zero; MOST_UNITS_IN_LANES];
+    let mut sorted_quantities = [zero; MOST_UNITS_IN_LANES];
+    for last in 0..n {
+        // Every unit strictly greater than the newcomer moves one place on; the newcomer takes the gap.
+        let (b, q) = (bids[last], quantities[last]);
+        let mut moves_from_here = V::none(s);
+        for k in (0..=last).rev() {
+            let below_moves = if k > 0 { b.lt(sorted_bids[k - 1]) } else { V::none(s) };
+            let (below_b, below_q) = if k > 0 { (sorted_bids[k - 1], sorted_quantities[k - 1]) } else { (b, q) };
+            let arriving_b = V::select(below_moves, below_b, b);
+            let arriving_q = V::select(below_moves, below_q, q);
+            if k == last {
+                (sorted_bids[k], sorted_quantities[k]) = (arriving_b, arriving_q);
+            } else {
+                sorted_bids[k] = V::select(moves_from_here, arriving_b, sorted_bids[k]);
+                sorted_quantities[k] = V::select(moves_from_here, arriving_q, sorted_quantities[k]);
+            }
+            moves_from_here = below_moves;
+        }
+    }
+
+    // A running sum reaches demand if it reaches the next number of its own precision.
+    let threshold = V::from_fn(s, |lane| V::Scalar::not_below(demand[lane]));
+    let mut sum = sorted_quantities[0];
+    let mut before = zero;
+    let mut met = threshold.le(sum);
+    let mut met_at = [met; MOST_UNITS_IN_LANES];
+    let mut price = sorted_bids[0];
+    for k in 1..n {
+        let next = sum + sorted_quantities[k];
+        price = V::select(met, price, sorted_bids[k]);
+        before = V::select(met, before, sum);
+        met = met.or(threshold.le(next));
+        met_at[k] = met;
+        sum = next;
+    }
+    let mut below = [V::Scalar::ZERO; 16];
+    before.store(&mut below);
+    let rest = V::from_fn(s, |lane| V::Scalar::from_f64(demand[lane] - below[lane].to_f64()));
+    let mut full_ties = zero;
+    for k in 0..n {
+        let full_tie = sorted_bids[k].eq(price).and_not(met_at[k]);
+        full_ties = full_ties + V::select(full_tie, one, zero);
+    }
+
+    let mut ties = zero;
+    let short = zero.eq(zero).and_not(met);
+    for k in 0..n {
+        let is_tied = bids[k].eq(price);
+        let in_full = bids[k].lt(price).or(is_tied.and(ties.lt(full_ties))).or(short);
+        let is_marginal = is_tied.and(ties.eq(full_ties));
+        cleared[k] = V::select(in_full, quantities[k], V::select(is_marginal, rest, zero));
+        ties = ties + V::select(is_tied, one, zero);
+    }
+    let cap = V::splat(s, V::Scalar::from_f64(rules.price_cap));
+    ClearedLanes { price: V::select(cap.lt(price), cap, price), met, supply: sum }
+}

@@ -1,0 +1,55 @@
+//! The environments, and the registry that knows them by id. A new one is a file here and a line in
+//! [`REGISTRY`].
+
+pub mod market;
+
+use crate::engine::config::Config;
+use crate::engine::error::{did_you_mean, Error, Result, Status};
+use crate::engine::spec::Spec;
+use crate::engine::vec_env::{AnyVecEnv, Environment, Setup, VecEnv};
+
+/// An environment by id.
+pub struct Entry {
+    /// The id, `Name-vN`.
+    pub id: &'static str,
+    make: fn(Config, Setup) -> Result<Box<dyn AnyVecEnv>>,
+    spec: fn(Config) -> Result<Spec>,
+}
+
+/// All environments, by id.
+pub const REGISTRY: &[Entry] = &[Entry { id: market::env::ID, make: make_market, spec: spec_of_market }];
+
+fn boxed<E: Environment>(env: E, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {
+    Ok(Box::new(VecEnv::new(env, setup)?))
+}
+
+fn make_market(config: Config, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {
+    let options = market::params::Options::read(config)?;
+    if options.wide {
+        boxed(market::env::Market::<f64>::new(options), setup)
+    } else {
+        boxed(market::env::Market::<f32>::new(options), setup)
+    }
+}
+
+fn spec_of_market(config: Config) -> Result<Spec> {
+    let options = market::params::Options::read(config)?;
+    Ok(market::env::Market::<f32>::new(options).spec().clone())
+}
+
+fn find(id: &str) -> Result<&'static Entry> {
+    REGISTRY.iter().find(|entry| entry.id == id).ok_or_else(|| {
+        let hint = did_you_mean(id, REGISTRY.iter().map(|entry| entry.id));
+        Error::new(Status::UnknownId, format!("{id:?}: no environment of that id{hint}"))
+    })
+}
+
+/// A batch of the environment `id` under a JSON configuration (empty for the default).
+pub fn make_vec(id: &str, config: &str, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {
+    (find(id)?.make)(Config::parse(config)?, setup)
+}
+
+/// The specification of the environment `id` under a JSON configuration (empty for the default).
+pub fn spec(id: &str, config: &str) -> Result<Spec> {
+    (find(id)?.spec)(Config::parse(config)?)
+}

@@ -1,0 +1,227 @@
+//! NEON, which every 64-bit Arm CPU has.
+
+use super::lanes::{Lanes, Lanes64, Mask, Simd};
+use super::Kernel;
+use std::arch::aarch64::*;
+use std::ops::{Add, Div, Mul, Sub};
+
+/// The token of NEON.
+#[derive(Clone, Copy)]
+pub struct Neon(());
+
+/// Runs `kernel` on NEON lanes.
+#[inline]
+pub fn run_neon<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Neon(()))
+}
+
+impl Simd for Neon {
+    type F32 = F32x4;
+    type F64 = F64x2;
+}
+
+/// A NEON intrinsic.
+macro_rules! isa {
+    ($e:expr) => {{
+        // SAFETY: NEON is part of every aarch64 target this is compiled for; loads and stores are given arrays or
+        // checked slices of the full width.
+        #[allow(unused_unsafe)]
+        unsafe {
+            $e
+        }
+    }};
+}
+
+macro_rules! neon_lanes {
+    ($lanes:ident, $mask:ident, $real:ty, $bits:ty, $register:ty, $truth:ty, $width:literal, $dup:ident, $load:ident,
+     $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $lt:ident, $le:ident, $eq:ident, $select:ident,
+     $abs:ident, $and:ident, $or:ident, $and_not:ident, $store_truth:ident) => {
+        #[doc = concat!(stringify!($width), " lanes of ", stringify!($real), ".")]
+        #[derive(Clone, Copy)]
+        pub struct $lanes($register);
+        #[doc = concat!("The truth values of ", stringify!($lanes), ": all bits of a lane, or none.")]
+        #[derive(Clone, Copy)]
+        pub struct $mask($truth);
+
+        impl Mask for $mask {
+            #[inline(always)]
+            fn and(self, other: Self) -> Self {
+                $mask(isa!($and(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn or(self, other: Self) -> Self {
+                $mask(isa!($or(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn and_not(self, other: Self) -> Self {
+                $mask(isa!($and_not(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn any(self) -> bool {
+                let mut lanes: [$bits; $width] = [0; $width];
+                isa!($store_truth(lanes.as_mut_ptr(), self.0));
+                lanes.iter().any(|lane| *lane != 0)
+            }
+        }
+
+        impl Add for $lanes {
+            type Output = Self;
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                $lanes(isa!($add(self.0, other.0)))
+            }
+        }
+        impl Sub for $lanes {
+            type Output = Self;
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                $lanes(isa!($sub(self.0, other.0)))
+            }
+        }
+        impl Mul for $lanes {
+            type Output = Self;
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                $lanes(isa!($mul(self.0, other.0)))
+            }
+        }
+        impl Div for $lanes {
+            type Output = Self;
+            #[inline(always)]
+            fn div(self, other: Self) -> Self {
+                $lanes(isa!($div(self.0, other.0)))
+            }
+        }
+
+        impl Lanes<Neon> for $lanes {
+            type Scalar = $real;
+            type Mask = $mask;
+            const WIDTH: usize = $width;
+            #[inline(always)]
+            fn splat(_: Neon, x: $real) -> Self {
+                $lanes(isa!($dup(x)))
+            }
+            #[inline(always)]
+            fn load_or(s: Neon, from: &[$real], fill: $real) -> Self {
+                match from.first_chunk::<$width>() {
+                    Some(full) => $lanes(isa!($load(full.as_ptr()))),
+                    None => Self::from_fn(s, |k| from.get(k).copied().unwrap_or(fill)),
+                }
+            }
+            #[inline(always)]
+            fn store(self, to: &mut [$real]) {
+                if let Some(full) = to.first_chunk_mut::<$width>() {
+                    isa!($store(full.as_mut_ptr(), self.0));
+                } else {
+                    let mut all = [0.0; $width];
+                    isa!($store(all.as_mut_ptr(), self.0));
+                    for (to, x) in to.iter_mut().zip(all) {
+                        *to = x;
+                    }
+                }
+            }
+            #[inline(always)]
+            fn from_fn(_: Neon, f: impl FnMut(usize) -> $real) -> Self {
+                let all: [$real; $width] = std::array::from_fn(f);
+                $lanes(isa!($load(all.as_ptr())))
+            }
+            #[inline(always)]
+            fn lt(self, other: Self) -> $mask {
+                $mask(isa!($lt(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn le(self, other: Self) -> $mask {
+                $mask(isa!($le(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn eq(self, other: Self) -> $mask {
+                $mask(isa!($eq(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn select(mask: $mask, yes: Self, no: Self) -> Self {
+                $lanes(isa!($select(mask.0, yes.0, no.0)))
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $lanes(isa!($abs(self.0)))
+            }
+        }
+    };
+}
+
+neon_lanes!(
+    F32x4,
+    M32x4,
+    f32,
+    u32,
+    float32x4_t,
+    uint32x4_t,
+    4,
+    vdupq_n_f32,
+    vld1q_f32,
+    vst1q_f32,
+    vaddq_f32,
+    vsubq_f32,
+    vmulq_f32,
+    vdivq_f32,
+    vcltq_f32,
+    vcleq_f32,
+    vceqq_f32,
+    vbslq_f32,
+    vabsq_f32,
+    vandq_u32,
+    vorrq_u32,
+    vbicq_u32,
+    vst1q_u32
+);
+neon_lanes!(
+    F64x2,
+    M64x2,
+    f64,
+    u64,
+    float64x2_t,
+    uint64x2_t,
+    2,
+    vdupq_n_f64,
+    vld1q_f64,
+    vst1q_f64,
+    vaddq_f64,
+    vsubq_f64,
+    vmulq_f64,
+    vdivq_f64,
+    vcltq_f64,
+    vcleq_f64,
+    vceqq_f64,
+    vbslq_f64,
+    vabsq_f64,
+    vandq_u64,
+    vorrq_u64,
+    vbicq_u64,
+    vst1q_u64
+);
+
+impl Lanes64<Neon> for F64x2 {
+    #[inline(always)]
+    fn exchange<const D: usize>(self) -> Self {
+        match D {
+            1 => F64x2(isa!(vextq_f64::<1>(self.0, self.0))),
+            _ => self,
+        }
+    }
+    #[inline(always)]
+    fn exp2_of_biased(self) -> Self {
+        F64x2(isa!({
+            let exponent = vshlq_n_u64::<52>(vreinterpretq_u64_f64(self.0));
+            vreinterpretq_f64_u64(vaddq_u64(exponent, vdupq_n_u64(1023 << 52)))
+        }))
+    }
+    #[inline(always)]
+    fn tag(self, index: [u8; 8], low: u64) -> Self {
+        F64x2(isa!({
+            let bits = vreinterpretq_u64_f64(self.0);
+            let flip = vreinterpretq_u64_s64(vshrq_n_s64::<63>(vreinterpretq_s64_f64(self.0)));
+            let index = vcombine_u64(vcreate_u64(u64::from(index[0])), vcreate_u64(u64::from(index[1])));
+            vreinterpretq_f64_u64(vbslq_u64(vdupq_n_u64(low), veorq_u64(index, flip), bits))
+        }))
+    }
+}

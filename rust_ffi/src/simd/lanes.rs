@@ -1,0 +1,186 @@
+//! What a kernel may ask of lanes. Every operation gives the same bits on every instruction set: IEEE
+//! arithmetic without contraction, and comparisons, minima and selections defined to the last sign of zero.
+
+use bytemuck::Pod;
+use std::fmt::{Debug, Display};
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+/// A token for one instruction set. A value of it proves that the CPU supports the set.
+pub trait Simd: Copy + Send + Sync + 'static {
+    /// Lanes of 32-bit floats.
+    type F32: Lanes<Self, Scalar = f32>;
+    /// Lanes of 64-bit floats.
+    type F64: Lanes64<Self>;
+}
+
+/// A working precision: `f32` or `f64`.
+pub trait Real:
+    Pod
+    + PartialOrd
+    + Debug
+    + Display
+    + Send
+    + Sync
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+{
+    /// The lanes of this precision under the instruction set `S`.
+    type Lanes<S: Simd>: Lanes<S, Scalar = Self>;
+    /// Zero.
+    const ZERO: Self;
+    /// One.
+    const ONE: Self;
+    /// Positive infinity.
+    const INFINITY: Self;
+    /// Rounds to this precision.
+    fn from_f64(x: f64) -> Self;
+    /// The least number of this precision that is not below `x`.
+    fn not_below(x: f64) -> Self;
+    /// Widens, exactly.
+    fn to_f64(self) -> f64;
+    /// True if a float of this precision, widened to 64 bits, has at least eight zero bits at its end.
+    const HAS_SPARE_BITS: bool;
+    /// The first elements, widened; where the slice is shorter, `fill` stands in.
+    fn load_wide<S: Simd>(s: S, from: &[Self], fill: f64) -> S::F64;
+    /// Rounds each lane to this precision and widens it again.
+    fn round_wide<S: Simd>(s: S, x: S::F64) -> S::F64;
+    /// Neither infinite nor NaN.
+    fn is_finite(self) -> bool {
+        self.to_f64().is_finite()
+    }
+}
+
+impl Real for f32 {
+    type Lanes<S: Simd> = S::F32;
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
+    const INFINITY: Self = f32::INFINITY;
+    const HAS_SPARE_BITS: bool = true;
+    #[inline(always)]
+    fn load_wide<S: Simd>(s: S, from: &[Self], fill: f64) -> S::F64 {
+        S::F64::from_fn(s, |k| from.get(k).map_or(fill, |x| f64::from(*x)))
+    }
+    #[inline(always)]
+    fn round_wide<S: Simd>(s: S, x: S::F64) -> S::F64 {
+        let mut lanes = [0.0; 8];
+        x.store(&mut lanes);
+        S::F64::from_fn(s, |k| f64::from(lanes[k] as f32))
+    }
+    #[inline(always)]
+    fn from_f64(x: f64) -> Self {
+        x as f32
+    }
+    #[inline(always)]
+    fn not_below(x: f64) -> Self {
+        let nearest = x as f32;
+        if f64::from(nearest) < x {
+            nearest.next_up()
+        } else {
+            nearest
+        }
+    }
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Real for f64 {
+    type Lanes<S: Simd> = S::F64;
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
+    const INFINITY: Self = f64::INFINITY;
+    const HAS_SPARE_BITS: bool = false;
+    #[inline(always)]
+    fn load_wide<S: Simd>(s: S, from: &[Self], fill: f64) -> S::F64 {
+        S::F64::load_or(s, from, fill)
+    }
+    #[inline(always)]
+    fn round_wide<S: Simd>(_: S, x: S::F64) -> S::F64 {
+        x
+    }
+    #[inline(always)]
+    fn from_f64(x: f64) -> Self {
+        x
+    }
+    #[inline(always)]
+    fn not_below(x: f64) -> Self {
+        x
+    }
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self
+    }
+}
+
+/// One truth value per lane.
+pub trait Mask: Copy {
+    /// Lane-wise and.
+    fn and(self, other: Self) -> Self;
+    /// Lane-wise or.
+    fn or(self, other: Self) -> Self;
+    /// Lane-wise `self and not other`.
+    fn and_not(self, other: Self) -> Self;
+    /// True if any lane is.
+    fn any(self) -> bool;
+}
+
+/// `WIDTH` floats that move together.
+pub trait Lanes<S: Simd>:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    /// The type of one lane.
+    type Scalar: Real;
+    /// The outcome of a comparison.
+    type Mask: Mask;
+    /// Number of lanes.
+    const WIDTH: usize;
+    /// All lanes equal to `x`.
+    fn splat(s: S, x: Self::Scalar) -> Self;
+    /// The first `WIDTH` elements; where the slice is shorter, `fill` stands in.
+    fn load_or(s: S, from: &[Self::Scalar], fill: Self::Scalar) -> Self;
+    /// Writes the first `WIDTH` elements, or as many as the slice has.
+    fn store(self, to: &mut [Self::Scalar]);
+    /// Lane `k` is `f(k)`.
+    fn from_fn(s: S, f: impl FnMut(usize) -> Self::Scalar) -> Self;
+    /// `a < b` in each lane; false for NaN, as are the other comparisons.
+    fn lt(self, other: Self) -> Self::Mask;
+    /// `a <= b` in each lane.
+    fn le(self, other: Self) -> Self::Mask;
+    /// `a == b` in each lane.
+    fn eq(self, other: Self) -> Self::Mask;
+    /// `if mask { yes } else { no }` in each lane.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// The absolute value.
+    fn abs(self) -> Self;
+    /// `if a < b { a } else { b }` in each lane.
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self::select(self.lt(other), self, other)
+    }
+    /// `if b < a { a } else { b }` in each lane.
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self::select(other.lt(self), self, other)
+    }
+    /// A mask with no lane set.
+    #[inline(always)]
+    fn none(s: S) -> Self::Mask {
+        let zero = Self::splat(s, Self::Scalar::ZERO);
+        zero.lt(zero)
+    }
+}
+
+/// What only lanes of 64-bit floats can do.
+pub trait Lanes64<S: Simd>: Lanes<S, Scalar = f64> {
+    /// Lane `k` takes lane `k ^ D`, for `D` of 1 to `WIDTH - 1`, one of 1, 2, 3, 4, 7.
+    fn exchange<const D: usize>(self) -> Self;
+    /// `2^k` in each lane, where the lane holds `1.5 * 2^52 + k` with `-1022 <= k <= 1023`.
+    fn exp2_of_biased(self) -> Self;
+    /// The float with its last mantissa bits (`low`: a mask of trailing ones, at most eight) replaced by the
+    /// lane's index, complemented for negative floats, so that equal floats come to compare like their indices.
+    fn tag(self, index: [u8; 8], low: u64) -> Self;
+}

@@ -1,0 +1,136 @@
+//! One lane: the fallback everywhere, and the plainest reading of what each operation means.
+
+use super::lanes::{Lanes, Lanes64, Mask, Simd};
+use std::ops::{Add, Div, Mul, Sub};
+
+/// No special instructions.
+#[derive(Clone, Copy, Debug)]
+pub struct Scalar;
+
+impl Simd for Scalar {
+    type F32 = One<f32>;
+    type F64 = One<f64>;
+}
+
+/// A single float as lanes of width one.
+#[derive(Clone, Copy, Debug)]
+pub struct One<R>(R);
+
+impl Mask for bool {
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        self & other
+    }
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        self | other
+    }
+    #[inline(always)]
+    fn and_not(self, other: Self) -> Self {
+        self & !other
+    }
+    #[inline(always)]
+    fn any(self) -> bool {
+        self
+    }
+}
+
+macro_rules! one_lane {
+    ($real:ty) => {
+        impl Add for One<$real> {
+            type Output = Self;
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                One(self.0 + other.0)
+            }
+        }
+        impl Sub for One<$real> {
+            type Output = Self;
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                One(self.0 - other.0)
+            }
+        }
+        impl Mul for One<$real> {
+            type Output = Self;
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                One(self.0 * other.0)
+            }
+        }
+        impl Div for One<$real> {
+            type Output = Self;
+            #[inline(always)]
+            fn div(self, other: Self) -> Self {
+                One(self.0 / other.0)
+            }
+        }
+        impl Lanes<Scalar> for One<$real> {
+            type Scalar = $real;
+            type Mask = bool;
+            const WIDTH: usize = 1;
+            #[inline(always)]
+            fn splat(_: Scalar, x: $real) -> Self {
+                One(x)
+            }
+            #[inline(always)]
+            fn load_or(_: Scalar, from: &[$real], fill: $real) -> Self {
+                One(from.first().copied().unwrap_or(fill))
+            }
+            #[inline(always)]
+            fn store(self, to: &mut [$real]) {
+                if let Some(first) = to.first_mut() {
+                    *first = self.0;
+                }
+            }
+            #[inline(always)]
+            fn from_fn(_: Scalar, mut f: impl FnMut(usize) -> $real) -> Self {
+                One(f(0))
+            }
+            #[inline(always)]
+            fn lt(self, other: Self) -> bool {
+                self.0 < other.0
+            }
+            #[inline(always)]
+            fn le(self, other: Self) -> bool {
+                self.0 <= other.0
+            }
+            #[inline(always)]
+            fn eq(self, other: Self) -> bool {
+                self.0 == other.0
+            }
+            #[inline(always)]
+            fn select(mask: bool, yes: Self, no: Self) -> Self {
+                if mask {
+                    yes
+                } else {
+                    no
+                }
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                One(self.0.abs())
+            }
+        }
+    };
+}
+
+one_lane!(f32);
+one_lane!(f64);
+
+impl Lanes64<Scalar> for One<f64> {
+    #[inline(always)]
+    fn exchange<const D: usize>(self) -> Self {
+        self
+    }
+    #[inline(always)]
+    fn exp2_of_biased(self) -> Self {
+        One(f64::from_bits((self.0.to_bits() << 52).wrapping_add(1023 << 52)))
+    }
+    #[inline(always)]
+    fn tag(self, index: [u8; 8], low: u64) -> Self {
+        let bits = self.0.to_bits();
+        let flip = ((bits as i64) >> 63) as u64;
+        One(f64::from_bits((bits & !low) | ((u64::from(index[0]) ^ flip) & low)))
+    }
+}

@@ -1,0 +1,412 @@
+//! AVX2 and AVX-512.
+//!
+//! Each operation is one or two instructions; each `unsafe` rests on the same fact: a value of a lane type can
+//! only be made from its token, and a token only exists inside [`run_avx2`] or [`run_avx512`].
+
+use super::lanes::{Lanes, Lanes64, Mask, Simd};
+use super::Kernel;
+use std::arch::x86_64::*;
+use std::ops::{Add, Div, Mul, Sub};
+
+/// True if the CPU (and the operating system) support AVX2.
+pub fn avx2_available() -> bool {
+    is_x86_feature_detected!("avx2")
+}
+
+/// True if the CPU (and the operating system) support the parts of AVX-512 used here.
+pub fn avx512_available() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512bw")
+        && avx2_available()
+}
+
+/// Proof of AVX2.
+#[derive(Clone, Copy)]
+pub struct Avx2(());
+
+/// Proof of AVX-512 (F, DQ, VL, BW).
+#[derive(Clone, Copy)]
+pub struct Avx512(());
+
+/// Runs `kernel` with AVX2 code generation.
+///
+/// # Safety
+/// * the CPU supports AVX2 ([`avx2_available`]).
+#[target_feature(enable = "avx2")]
+pub unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
+    debug_assert!(avx2_available());
+    kernel.run(Avx2(()))
+}
+
+/// Runs `kernel` with AVX-512 code generation.
+///
+/// # Safety
+/// * the CPU supports AVX-512 F, DQ, VL and BW ([`avx512_available`]).
+#[target_feature(enable = "avx2,avx512f,avx512dq,avx512vl,avx512bw")]
+pub unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
+    debug_assert!(avx512_available());
+    kernel.run(Avx512(()))
+}
+
+impl Simd for Avx2 {
+    type F32 = F32x8;
+    type F64 = F64x4;
+}
+
+impl Simd for Avx512 {
+    type F32 = F32x16;
+    type F64 = F64x8;
+}
+
+/// An intrinsic of the instruction set whose token made the operands.
+macro_rules! isa {
+    ($e:expr) => {{
+        // SAFETY: the operands exist, so their token did, so the CPU supports the instruction; loads and
+        // stores are given arrays or checked slices of the full width.
+        #[allow(unused_unsafe)]
+        unsafe {
+            $e
+        }
+    }};
+}
+
+macro_rules! arithmetic {
+    ($lanes:ident, $($trait:ident $method:ident $intrinsic:ident),*) => {
+        $(impl $trait for $lanes {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                $lanes(isa!($intrinsic(self.0, other.0)))
+            }
+        })*
+    };
+}
+
+arithmetic!(F64x4, Add add _mm256_add_pd, Sub sub _mm256_sub_pd, Mul mul _mm256_mul_pd, Div div _mm256_div_pd);
+arithmetic!(F32x8, Add add _mm256_add_ps, Sub sub _mm256_sub_ps, Mul mul _mm256_mul_ps, Div div _mm256_div_ps);
+arithmetic!(F64x8, Add add _mm512_add_pd, Sub sub _mm512_sub_pd, Mul mul _mm512_mul_pd, Div div _mm512_div_pd);
+arithmetic!(F32x16, Add add _mm512_add_ps, Sub sub _mm512_sub_ps, Mul mul _mm512_mul_ps, Div div _mm512_div_ps);
+
+macro_rules! avx2_lanes {
+    ($lanes:ident, $mask:ident, $real:ty, $register:ty, $width:literal, $set1:ident, $loadu:ident, $storeu:ident,
+     $cmp:ident, $blendv:ident, $and:ident, $or:ident, $andnot:ident, $movemask:ident, $min:ident, $max:ident) => {
+        #[doc = concat!(stringify!($width), " lanes of ", stringify!($real), ".")]
+        #[derive(Clone, Copy)]
+        pub struct $lanes($register);
+        #[doc = concat!("The truth values of ", stringify!($lanes), ": all bits of a lane, or none.")]
+        #[derive(Clone, Copy)]
+        pub struct $mask($register);
+
+        impl Mask for $mask {
+            #[inline(always)]
+            fn and(self, other: Self) -> Self {
+                $mask(isa!($and(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn or(self, other: Self) -> Self {
+                $mask(isa!($or(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn and_not(self, other: Self) -> Self {
+                $mask(isa!($andnot(other.0, self.0)))
+            }
+            #[inline(always)]
+            fn any(self) -> bool {
+                isa!($movemask(self.0)) != 0
+            }
+        }
+
+        impl Lanes<Avx2> for $lanes {
+            type Scalar = $real;
+            type Mask = $mask;
+            const WIDTH: usize = $width;
+            #[inline(always)]
+            fn splat(_: Avx2, x: $real) -> Self {
+                $lanes(isa!($set1(x)))
+            }
+            #[inline(always)]
+            fn load_or(s: Avx2, from: &[$real], fill: $real) -> Self {
+                match from.first_chunk::<$width>() {
+                    Some(full) => $lanes(isa!($loadu(full.as_ptr()))),
+                    None => Self::from_fn(s, |k| from.get(k).copied().unwrap_or(fill)),
+                }
+            }
+            #[inline(always)]
+            fn store(self, to: &mut [$real]) {
+                if let Some(full) = to.first_chunk_mut::<$width>() {
+                    isa!($storeu(full.as_mut_ptr(), self.0));
+                } else {
+                    let mut all = [0.0; $width];
+                    isa!($storeu(all.as_mut_ptr(), self.0));
+                    for (to, x) in to.iter_mut().zip(all) {
+                        *to = x;
+                    }
+                }
+            }
+            #[inline(always)]
+            fn from_fn(_: Avx2, f: impl FnMut(usize) -> $real) -> Self {
+                let all: [$real; $width] = std::array::from_fn(f);
+                $lanes(isa!($loadu(all.as_ptr())))
+            }
+            #[inline(always)]
+            fn lt(self, other: Self) -> $mask {
+                $mask(isa!($cmp::<_CMP_LT_OQ>(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn le(self, other: Self) -> $mask {
+                $mask(isa!($cmp::<_CMP_LE_OQ>(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn eq(self, other: Self) -> $mask {
+                $mask(isa!($cmp::<_CMP_EQ_OQ>(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn select(mask: $mask, yes: Self, no: Self) -> Self {
+                $lanes(isa!($blendv(no.0, yes.0, mask.0)))
+            }
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                $lanes(isa!($min(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                $lanes(isa!($max(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $lanes(isa!($andnot($set1(-0.0), self.0)))
+            }
+        }
+    };
+}
+
+avx2_lanes!(
+    F64x4,
+    M64x4,
+    f64,
+    __m256d,
+    4,
+    _mm256_set1_pd,
+    _mm256_loadu_pd,
+    _mm256_storeu_pd,
+    _mm256_cmp_pd,
+    _mm256_blendv_pd,
+    _mm256_and_pd,
+    _mm256_or_pd,
+    _mm256_andnot_pd,
+    _mm256_movemask_pd,
+    _mm256_min_pd,
+    _mm256_max_pd
+);
+avx2_lanes!(
+    F32x8,
+    M32x8,
+    f32,
+    __m256,
+    8,
+    _mm256_set1_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_cmp_ps,
+    _mm256_blendv_ps,
+    _mm256_and_ps,
+    _mm256_or_ps,
+    _mm256_andnot_ps,
+    _mm256_movemask_ps,
+    _mm256_min_ps,
+    _mm256_max_ps
+);
+
+macro_rules! avx512_lanes {
+    ($lanes:ident, $real:ty, $register:ty, $width:literal, $mask:ty, $set1:ident, $loadu:ident, $mask_loadu:ident,
+     $storeu:ident, $mask_storeu:ident, $cmp:ident, $blend:ident, $abs:ident, $min:ident, $max:ident) => {
+        #[doc = concat!(stringify!($width), " lanes of ", stringify!($real), ".")]
+        #[derive(Clone, Copy)]
+        pub struct $lanes($register);
+
+        impl Mask for $mask {
+            #[inline(always)]
+            fn and(self, other: Self) -> Self {
+                self & other
+            }
+            #[inline(always)]
+            fn or(self, other: Self) -> Self {
+                self | other
+            }
+            #[inline(always)]
+            fn and_not(self, other: Self) -> Self {
+                self & !other
+            }
+            #[inline(always)]
+            fn any(self) -> bool {
+                self != 0
+            }
+        }
+
+        impl Lanes<Avx512> for $lanes {
+            type Scalar = $real;
+            type Mask = $mask;
+            const WIDTH: usize = $width;
+            #[inline(always)]
+            fn splat(_: Avx512, x: $real) -> Self {
+                $lanes(isa!($set1(x)))
+            }
+            #[inline(always)]
+            fn load_or(s: Avx512, from: &[$real], fill: $real) -> Self {
+                match from.first_chunk::<$width>() {
+                    Some(full) => $lanes(isa!($loadu(full.as_ptr()))),
+                    None => {
+                        let there = ((1u32 << from.len()) - 1) as $mask;
+                        // The mask keeps the load inside of `from`.
+                        $lanes(isa!($mask_loadu(Self::splat(s, fill).0, there, from.as_ptr())))
+                    }
+                }
+            }
+            #[inline(always)]
+            fn store(self, to: &mut [$real]) {
+                if let Some(full) = to.first_chunk_mut::<$width>() {
+                    isa!($storeu(full.as_mut_ptr(), self.0));
+                } else {
+                    let there = ((1u32 << to.len()) - 1) as $mask;
+                    // The mask keeps the store inside of `to`.
+                    isa!($mask_storeu(to.as_mut_ptr(), there, self.0));
+                }
+            }
+            #[inline(always)]
+            fn from_fn(_: Avx512, f: impl FnMut(usize) -> $real) -> Self {
+                let all: [$real; $width] = std::array::from_fn(f);
+                $lanes(isa!($loadu(all.as_ptr())))
+            }
+            #[inline(always)]
+            fn lt(self, other: Self) -> $mask {
+                isa!($cmp::<_CMP_LT_OQ>(self.0, other.0))
+            }
+            #[inline(always)]
+            fn le(self, other: Self) -> $mask {
+                isa!($cmp::<_CMP_LE_OQ>(self.0, other.0))
+            }
+            #[inline(always)]
+            fn eq(self, other: Self) -> $mask {
+                isa!($cmp::<_CMP_EQ_OQ>(self.0, other.0))
+            }
+            #[inline(always)]
+            fn select(mask: $mask, yes: Self, no: Self) -> Self {
+                $lanes(isa!($blend(mask, no.0, yes.0)))
+            }
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                $lanes(isa!($min(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                $lanes(isa!($max(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $lanes(isa!($abs(self.0)))
+            }
+        }
+    };
+}
+
+avx512_lanes!(
+    F64x8,
+    f64,
+    __m512d,
+    8,
+    __mmask8,
+    _mm512_set1_pd,
+    _mm512_loadu_pd,
+    _mm512_mask_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_mask_storeu_pd,
+    _mm512_cmp_pd_mask,
+    _mm512_mask_blend_pd,
+    _mm512_abs_pd,
+    _mm512_min_pd,
+    _mm512_max_pd
+);
+avx512_lanes!(
+    F32x16,
+    f32,
+    __m512,
+    16,
+    __mmask16,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_mask_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_mask_storeu_ps,
+    _mm512_cmp_ps_mask,
+    _mm512_mask_blend_ps,
+    _mm512_abs_ps,
+    _mm512_min_ps,
+    _mm512_max_ps
+);
+
+impl Lanes64<Avx2> for F64x4 {
+    #[inline(always)]
+    fn exchange<const D: usize>(self) -> Self {
+        F64x4(match D {
+            1 => isa!(_mm256_permute_pd::<0b0101>(self.0)),
+            2 => isa!(_mm256_permute4x64_pd::<0b01_00_11_10>(self.0)),
+            3 => isa!(_mm256_permute4x64_pd::<0b00_01_10_11>(self.0)),
+            _ => self.0,
+        })
+    }
+    #[inline(always)]
+    fn exp2_of_biased(self) -> Self {
+        F64x4(isa!({
+            let exponent = _mm256_slli_epi64::<52>(_mm256_castpd_si256(self.0));
+            _mm256_castsi256_pd(_mm256_add_epi64(exponent, _mm256_set1_epi64x(1023 << 52)))
+        }))
+    }
+    #[inline(always)]
+    fn tag(self, index: [u8; 8], low: u64) -> Self {
+        F64x4(isa!({
+            let bits = _mm256_castpd_si256(self.0);
+            let flip = _mm256_cmpgt_epi64(_mm256_setzero_si256(), bits);
+            let low = _mm256_set1_epi64x(low as i64);
+            let index = _mm256_cvtepu8_epi64(_mm_cvtsi64_si128(i64::from_le_bytes(index)));
+            let tag = _mm256_and_si256(_mm256_xor_si256(index, flip), low);
+            _mm256_castsi256_pd(_mm256_or_si256(_mm256_andnot_si256(low, bits), tag))
+        }))
+    }
+}
+
+impl Lanes64<Avx512> for F64x8 {
+    #[inline(always)]
+    fn exchange<const D: usize>(self) -> Self {
+        F64x8(match D {
+            1 => isa!(_mm512_permute_pd::<0b0101_0101>(self.0)),
+            2 => isa!(_mm512_permutex_pd::<0b01_00_11_10>(self.0)),
+            3 => isa!(_mm512_permutex_pd::<0b00_01_10_11>(self.0)),
+            4 => isa!(_mm512_shuffle_f64x2::<0b01_00_11_10>(self.0, self.0)),
+            7 => isa!({
+                let halves = _mm512_shuffle_f64x2::<0b01_00_11_10>(self.0, self.0);
+                _mm512_permutex_pd::<0b00_01_10_11>(halves)
+            }),
+            _ => self.0,
+        })
+    }
+    #[inline(always)]
+    fn exp2_of_biased(self) -> Self {
+        F64x8(isa!({
+            let exponent = _mm512_slli_epi64::<52>(_mm512_castpd_si512(self.0));
+            _mm512_castsi512_pd(_mm512_add_epi64(exponent, _mm512_set1_epi64(1023 << 52)))
+        }))
+    }
+    #[inline(always)]
+    fn tag(self, index: [u8; 8], low: u64) -> Self {
+        F64x8(isa!({
+            let bits = _mm512_castpd_si512(self.0);
+            let flip = _mm512_srai_epi64::<63>(bits);
+            let index = _mm512_cvtepu8_epi64(_mm_cvtsi64_si128(i64::from_le_bytes(index)));
+            // low ? (index ^ flip) : bits
+            let tag = _mm512_xor_si512(index, flip);
+            _mm512_castsi512_pd(_mm512_ternarylogic_epi64::<0xCA>(_mm512_set1_epi64(low as i64), tag, bits))
+        }))
+    }
+}

@@ -1,0 +1,21 @@
+"""Fixtures that more than one test file needs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Pictures are drawn without a screen, also in the processes that tests start.
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="session")
+def native_library() -> Path:
+    """Path of the shared library that the package loads; a test that asks for it cannot do without."""
+    from marl_ffi import _library
+
+    found = _library.path()
+    assert found is not None, f"the native library is not there: {_library.why_unavailable()}"
+    return Path(found).resolve()

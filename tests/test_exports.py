@@ -1,0 +1,103 @@
+"""Every function that leaves the library has a panic boundary, a description and a place in the header."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from c_support import HEADER, ROOT, run
+
+FFI = ROOT / "rust_ffi" / "src" / "ffi"
+# Return a constant and cannot panic.
+TRIVIAL = {"marl_abi_version", "marl_version", "marl_status_name"}
+
+FUNCTION = re.compile(
+    r"(?P<above>(?:^[ \t]*(?:///|#\[)[^\n]*\n)*)"
+    r"^pub (?P<unsafe>unsafe )?extern \"C\" fn (?P<name>\w+)\s*\((?P<arguments>[^)]*)\)(?P<result>[^{]*)\{\n"
+    r"(?P<body>.*?)^\}",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def functions() -> dict[str, dict[str, str]]:
+    """Name -> parts of each `extern "C" fn` of the crate."""
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted(FFI.glob("*.rs")):
+        for match in FUNCTION.finditer(path.read_text(encoding="utf-8")):
+            parts = {key: value or "" for key, value in match.groupdict().items()}
+            parts["docs"] = "\n".join(re.findall(r"^\s*/// ?(.*)$", parts["above"], re.MULTILINE))
+            found[parts["name"]] = parts
+    return found
+
+
+FUNCTIONS = functions()
+EACH = pytest.mark.parametrize("name", sorted(FUNCTIONS))
+
+
+def test_no_function_is_overlooked() -> None:
+    """The pattern above sees every definition, and none of them outside of src/ffi."""
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "rust_ffi" / "src").rglob("*.rs")}
+    definitions = sum(len(re.findall(r'extern "C" fn', text)) for text in sources.values())
+    unmangled = sum(text.count("#[no_mangle]") for text in sources.values())
+    assert definitions == unmangled == len(FUNCTIONS) >= 35
+    assert not [path for path, text in sources.items() if 'extern "C"' in text and path.parent != FFI]
+    assert not [path for path, text in sources.items() if "export_name" in text]
+
+
+@EACH
+def test_has_a_panic_boundary(name: str) -> None:
+    body = re.sub(r"//.*", "", FUNCTIONS[name]["body"])
+    if name in TRIVIAL:
+        assert "boundary" not in body, "no longer trivial: take it off the list"
+        return
+    # The boundary is the last expression, so that whatever came before it is in its closure.
+    last = body.rstrip().rsplit(";\n", 1)[-1]
+    assert re.search(r"\bboundary(_or)?\(", body), f"{name}: a panic would cross into C"
+    assert re.search(r"\bboundary(_or)?\(", last) or body.rstrip().endswith("body) };"), name
+
+
+@EACH
+def test_does_nothing_outside_of_its_boundary(name: str) -> None:
+    """Before the boundary there are closures and plain structs, but nothing that could panic or follow a pointer."""
+    body = re.sub(r"//.*", "", FUNCTIONS[name]["body"])
+    before = re.split(r"\bboundary(?:_or)?\(", body)[0]
+    closures = re.sub(r"let \w+ = (?:move )?\|[^|]*\| (?:\{.*?^    \};|[^\n]*;)", "", before, flags=re.DOTALL | re.MULTILINE)
+    if name not in TRIVIAL:
+        assert not re.search(r"\*\w|\.unwrap|\.expect|panic!|\[\w+\]|\.add\(|\.offset\(", closures), closures
+
+
+@EACH
+def test_is_described(name: str) -> None:
+    function, docs = FUNCTIONS[name], FUNCTIONS[name]["docs"]
+    assert re.match(r"[A-Z].*[.,:;a-z]", docs), f"{name}: no description"
+    assert "#[no_mangle]" in function["above"]
+    if function["unsafe"]:
+        assert "# Safety\n* " in docs, f"{name}: unsafe without a # Safety list"
+    if "*mut marl_error" in function["arguments"]:
+        assert re.search(r"[Ee]rrors:|Errors, in this order:", docs), f"{name}: does not tell its errors"
+        assert re.search(r"err: \*mut marl_error,?\s*$", function["arguments"]), f"{name}: `err` comes last"
+    if "Status" in function["result"]:
+        assert "*mut marl_error" in function["arguments"], f"{name}: returns a status but takes no error"
+
+
+@EACH
+def test_takes_no_enum_and_no_bool(name: str) -> None:
+    """A number outside of an enum or bool would be undefined behaviour before any check."""
+    types = re.findall(r":\s*([^,]+)", FUNCTIONS[name]["arguments"])
+    plain = r"(\*(const|mut) )*(c_char|c_void|[ui](8|32|64)|usize|f32|f64|marl_\w+)$"
+    pointers_only = [kind.strip() for kind in types if kind.strip().startswith("marl_")]
+    assert pointers_only == []
+    assert [kind for kind in types if not re.match(plain, kind.strip())] == []
+
+
+def test_header_declares_exactly_these() -> None:
+    text = re.sub(r"//.*", "", HEADER.read_text(encoding="utf-8"))
+    assert set(re.findall(r"\b(marl_\w+)\s*\(", text)) == set(FUNCTIONS)
+
+
+def test_library_exports_exactly_these(native_library: Path) -> None:
+    assert sys.platform.startswith("linux"), "this test reads ELF files"
+    said = run(["nm", "--dynamic", "--defined-only", "--extern-only", native_library]).stdout
+    assert {line.split()[-1] for line in said.splitlines()} == set(FUNCTIONS)
