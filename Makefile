@@ -61,7 +61,7 @@ wheel: $(PY) ## one wheel for every Python, in dist/
 	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 wheel-test: $(VENV)/.test ## build one wheel and try it on every Python found here
-	$(PY) -m pytest tests/test_wheel.py
+	$(PY) -m pytest -v -m slow tests/test_wheel.py
 
 asv-smoke: $(VENV)/.dev ## run every asv benchmark once
 	$(VENV)/bin/asv machine --yes

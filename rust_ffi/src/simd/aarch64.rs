@@ -35,7 +35,8 @@ macro_rules! isa {
 macro_rules! neon_lanes {
     ($lanes:ident, $mask:ident, $real:ty, $bits:ty, $register:ty, $truth:ty, $width:literal, $dup:ident, $load:ident,
      $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $lt:ident, $le:ident, $eq:ident, $select:ident,
-     $abs:ident, $and:ident, $or:ident, $and_not:ident, $store_truth:ident) => {
+     $abs:ident, $and:ident, $or:ident, $and_not:ident, $store_truth:ident,
+     $transpose:ident) => {
         #[doc = concat!(stringify!($width), " lanes of ", stringify!($real), ".")]
         #[derive(Clone, Copy)]
         pub struct $lanes($register);
@@ -121,8 +122,12 @@ macro_rules! neon_lanes {
                 }
             }
             #[inline(always)]
-            fn from_fn(_: Neon, f: impl FnMut(usize) -> $real) -> Self {
-                let all: [$real; $width] = std::array::from_fn(f);
+            fn from_fn(_: Neon, mut f: impl FnMut(usize) -> $real) -> Self {
+                // Not `array::from_fn`: it is no inline(always) function and would leave the lanes.
+                let mut all = [0.0; $width];
+                for (k, lane) in all.iter_mut().enumerate() {
+                    *lane = f(k);
+                }
                 $lanes(isa!($load(all.as_ptr())))
             }
             #[inline(always)]
@@ -144,6 +149,10 @@ macro_rules! neon_lanes {
             #[inline(always)]
             fn abs(self) -> Self {
                 $lanes(isa!($abs(self.0)))
+            }
+            #[inline(always)]
+            fn transpose(square: &mut [Self; 16]) {
+                $transpose(square)
             }
         }
     };
@@ -172,7 +181,8 @@ neon_lanes!(
     vandq_u32,
     vorrq_u32,
     vbicq_u32,
-    vst1q_u32
+    vst1q_u32,
+    transpose_f32x4
 );
 neon_lanes!(
     F64x2,
@@ -197,8 +207,32 @@ neon_lanes!(
     vandq_u64,
     vorrq_u64,
     vbicq_u64,
-    vst1q_u64
+    vst1q_u64,
+    transpose_f64x2
 );
+
+#[inline(always)]
+fn transpose_f64x2(r: &mut [F64x2; 16]) {
+    isa!({
+        let (a, b) = (r[0].0, r[1].0);
+        r[0].0 = vtrn1q_f64(a, b);
+        r[1].0 = vtrn2q_f64(a, b);
+    });
+}
+
+#[inline(always)]
+fn transpose_f32x4(r: &mut [F32x4; 16]) {
+    isa!({
+        let even = vreinterpretq_f64_f32(vtrn1q_f32(r[0].0, r[1].0));
+        let odd = vreinterpretq_f64_f32(vtrn2q_f32(r[0].0, r[1].0));
+        let even_below = vreinterpretq_f64_f32(vtrn1q_f32(r[2].0, r[3].0));
+        let odd_below = vreinterpretq_f64_f32(vtrn2q_f32(r[2].0, r[3].0));
+        r[0].0 = vreinterpretq_f32_f64(vtrn1q_f64(even, even_below));
+        r[1].0 = vreinterpretq_f32_f64(vtrn1q_f64(odd, odd_below));
+        r[2].0 = vreinterpretq_f32_f64(vtrn2q_f64(even, even_below));
+        r[3].0 = vreinterpretq_f32_f64(vtrn2q_f64(odd, odd_below));
+    });
+}
 
 impl Lanes64<Neon> for F64x2 {
     #[inline(always)]

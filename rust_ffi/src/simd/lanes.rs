@@ -35,6 +35,8 @@ pub trait Real:
     const ONE: Self;
     /// Positive infinity.
     const INFINITY: Self;
+    /// The largest finite number.
+    const MAX: Self;
     /// Rounds to this precision.
     fn from_f64(x: f64) -> Self;
     /// The least number of this precision that is not below `x`.
@@ -58,6 +60,7 @@ impl Real for f32 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
     const INFINITY: Self = f32::INFINITY;
+    const MAX: Self = f32::MAX;
     const HAS_SPARE_BITS: bool = true;
     #[inline(always)]
     fn load_wide<S: Simd>(s: S, from: &[Self], fill: f64) -> S::F64 {
@@ -93,6 +96,7 @@ impl Real for f64 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
     const INFINITY: Self = f64::INFINITY;
+    const MAX: Self = f64::MAX;
     const HAS_SPARE_BITS: bool = false;
     #[inline(always)]
     fn load_wide<S: Simd>(s: S, from: &[Self], fill: f64) -> S::F64 {
@@ -156,6 +160,8 @@ pub trait Lanes<S: Simd>:
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
     /// The absolute value.
     fn abs(self) -> Self;
+    /// Swaps rows and columns of the square of the first `WIDTH` registers.
+    fn transpose(square: &mut [Self; 16]);
     /// `if a < b { a } else { b }` in each lane.
     #[inline(always)]
     fn min(self, other: Self) -> Self {
@@ -184,3 +190,24 @@ pub trait Lanes64<S: Simd>: Lanes<S, Scalar = f64> {
     /// lane's index, complemented for negative floats, so that equal floats come to compare like their indices.
     fn tag(self, index: [u8; 8], low: u64) -> Self;
 }
+
+/// Runs `$body` for the index range of each full register of `$width` lanes, then for that of what is left.
+///
+/// A macro, so that the compiler sees two pieces of code: one where loads are known to be full, one where not.
+macro_rules! for_registers {
+    ($len:expr, $width:expr, |$range:ident| $body:block) => {{
+        let len: usize = $len;
+        let full = len - len % $width;
+        let mut first = 0;
+        while first < full {
+            let $range = first..first + $width;
+            $body
+            first += $width;
+        }
+        if full < len {
+            let $range = full..len;
+            $body
+        }
+    }};
+}
+pub(crate) use for_registers;

@@ -15,6 +15,7 @@ mod x86_64;
 
 use std::sync::OnceLock;
 
+pub(crate) use lanes::for_registers;
 pub use lanes::{Lanes, Lanes64, Mask, Real, Simd};
 pub use scalar::Scalar;
 

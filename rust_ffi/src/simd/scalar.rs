@@ -111,6 +111,8 @@ macro_rules! one_lane {
             fn abs(self) -> Self {
                 One(self.0.abs())
             }
+            #[inline(always)]
+            fn transpose(_: &mut [Self; 16]) {}
         }
     };
 }

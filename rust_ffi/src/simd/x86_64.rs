@@ -91,7 +91,7 @@ arithmetic!(F32x16, Add add _mm512_add_ps, Sub sub _mm512_sub_ps, Mul mul _mm512
 
 macro_rules! avx2_lanes {
     ($lanes:ident, $mask:ident, $real:ty, $register:ty, $width:literal, $set1:ident, $loadu:ident, $storeu:ident,
-     $cmp:ident, $blendv:ident, $and:ident, $or:ident, $andnot:ident, $movemask:ident, $min:ident, $max:ident) => {
+     $cmp:ident, $blendv:ident, $and:ident, $or:ident, $andnot:ident, $movemask:ident, $min:ident, $max:ident, $transpose:ident) => {
         #[doc = concat!(stringify!($width), " lanes of ", stringify!($real), ".")]
         #[derive(Clone, Copy)]
         pub struct $lanes($register);
@@ -146,8 +146,12 @@ macro_rules! avx2_lanes {
                 }
             }
             #[inline(always)]
-            fn from_fn(_: Avx2, f: impl FnMut(usize) -> $real) -> Self {
-                let all: [$real; $width] = std::array::from_fn(f);
+            fn from_fn(_: Avx2, mut f: impl FnMut(usize) -> $real) -> Self {
+                // Not `array::from_fn`: it is no inline(always) function and would leave the lanes.
+                let mut all = [0.0; $width];
+                for (k, lane) in all.iter_mut().enumerate() {
+                    *lane = f(k);
+                }
                 $lanes(isa!($loadu(all.as_ptr())))
             }
             #[inline(always)]
@@ -165,6 +169,10 @@ macro_rules! avx2_lanes {
             #[inline(always)]
             fn select(mask: $mask, yes: Self, no: Self) -> Self {
                 $lanes(isa!($blendv(no.0, yes.0, mask.0)))
+            }
+            #[inline(always)]
+            fn transpose(square: &mut [Self; 16]) {
+                $transpose(square)
             }
             #[inline(always)]
             fn min(self, other: Self) -> Self {
@@ -198,7 +206,8 @@ avx2_lanes!(
     _mm256_andnot_pd,
     _mm256_movemask_pd,
     _mm256_min_pd,
-    _mm256_max_pd
+    _mm256_max_pd,
+    transpose_f64x4
 );
 avx2_lanes!(
     F32x8,
@@ -216,12 +225,13 @@ avx2_lanes!(
     _mm256_andnot_ps,
     _mm256_movemask_ps,
     _mm256_min_ps,
-    _mm256_max_ps
+    _mm256_max_ps,
+    transpose_f32x8
 );
 
 macro_rules! avx512_lanes {
     ($lanes:ident, $real:ty, $register:ty, $width:literal, $mask:ty, $set1:ident, $loadu:ident, $mask_loadu:ident,
-     $storeu:ident, $mask_storeu:ident, $cmp:ident, $blend:ident, $abs:ident, $min:ident, $max:ident) => {
+     $storeu:ident, $mask_storeu:ident, $cmp:ident, $blend:ident, $abs:ident, $min:ident, $max:ident, $transpose:ident) => {
         #[doc = concat!(stringify!($width), " lanes of ", stringify!($real), ".")]
         #[derive(Clone, Copy)]
         pub struct $lanes($register);
@@ -275,8 +285,12 @@ macro_rules! avx512_lanes {
                 }
             }
             #[inline(always)]
-            fn from_fn(_: Avx512, f: impl FnMut(usize) -> $real) -> Self {
-                let all: [$real; $width] = std::array::from_fn(f);
+            fn from_fn(_: Avx512, mut f: impl FnMut(usize) -> $real) -> Self {
+                // Not `array::from_fn`: it is no inline(always) function and would leave the lanes.
+                let mut all = [0.0; $width];
+                for (k, lane) in all.iter_mut().enumerate() {
+                    *lane = f(k);
+                }
                 $lanes(isa!($loadu(all.as_ptr())))
             }
             #[inline(always)]
@@ -294,6 +308,10 @@ macro_rules! avx512_lanes {
             #[inline(always)]
             fn select(mask: $mask, yes: Self, no: Self) -> Self {
                 $lanes(isa!($blend(mask, no.0, yes.0)))
+            }
+            #[inline(always)]
+            fn transpose(square: &mut [Self; 16]) {
+                $transpose(square)
             }
             #[inline(always)]
             fn min(self, other: Self) -> Self {
@@ -326,7 +344,8 @@ avx512_lanes!(
     _mm512_mask_blend_pd,
     _mm512_abs_pd,
     _mm512_min_pd,
-    _mm512_max_pd
+    _mm512_max_pd,
+    transpose_f64x8
 );
 avx512_lanes!(
     F32x16,
@@ -343,8 +362,96 @@ avx512_lanes!(
     _mm512_mask_blend_ps,
     _mm512_abs_ps,
     _mm512_min_ps,
-    _mm512_max_ps
+    _mm512_max_ps,
+    transpose_f32x16
 );
+
+#[inline(always)]
+fn transpose_f64x4(r: &mut [F64x4; 16]) {
+    isa!({
+        let [a, b, c, d] = [r[0].0, r[1].0, r[2].0, r[3].0];
+        let (even, odd) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+        let (even_below, odd_below) = (_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
+        r[0].0 = _mm256_permute2f128_pd::<0x20>(even, even_below);
+        r[1].0 = _mm256_permute2f128_pd::<0x20>(odd, odd_below);
+        r[2].0 = _mm256_permute2f128_pd::<0x31>(even, even_below);
+        r[3].0 = _mm256_permute2f128_pd::<0x31>(odd, odd_below);
+    });
+}
+
+#[inline(always)]
+fn transpose_f32x8(r: &mut [F32x8; 16]) {
+    isa!({
+        // First squares of four within each 128 bits, then the halves.
+        let mut fours = [[r[0].0; 4]; 2];
+        for half in 0..2 {
+            let [a, b, c, d] = [r[4 * half].0, r[4 * half + 1].0, r[4 * half + 2].0, r[4 * half + 3].0];
+            let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+            let (ab_high, cd_high) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+            fours[half] = [
+                _mm256_shuffle_ps::<0x44>(ab, cd),
+                _mm256_shuffle_ps::<0xEE>(ab, cd),
+                _mm256_shuffle_ps::<0x44>(ab_high, cd_high),
+                _mm256_shuffle_ps::<0xEE>(ab_high, cd_high),
+            ];
+        }
+        for k in 0..4 {
+            r[k].0 = _mm256_permute2f128_ps::<0x20>(fours[0][k], fours[1][k]);
+            r[k + 4].0 = _mm256_permute2f128_ps::<0x31>(fours[0][k], fours[1][k]);
+        }
+    });
+}
+
+#[inline(always)]
+fn transpose_f64x8(r: &mut [F64x8; 16]) {
+    isa!({
+        let mut pairs = [r[0].0; 8];
+        for k in 0..4 {
+            pairs[2 * k] = _mm512_unpacklo_pd(r[2 * k].0, r[2 * k + 1].0);
+            pairs[2 * k + 1] = _mm512_unpackhi_pd(r[2 * k].0, r[2 * k + 1].0);
+        }
+        for k in 0..2 {
+            let upper = _mm512_shuffle_f64x2::<0x88>(pairs[k], pairs[k + 2]);
+            let lower = _mm512_shuffle_f64x2::<0x88>(pairs[k + 4], pairs[k + 6]);
+            r[k].0 = _mm512_shuffle_f64x2::<0x88>(upper, lower);
+            r[k + 4].0 = _mm512_shuffle_f64x2::<0xDD>(upper, lower);
+            let upper = _mm512_shuffle_f64x2::<0xDD>(pairs[k], pairs[k + 2]);
+            let lower = _mm512_shuffle_f64x2::<0xDD>(pairs[k + 4], pairs[k + 6]);
+            r[k + 2].0 = _mm512_shuffle_f64x2::<0x88>(upper, lower);
+            r[k + 6].0 = _mm512_shuffle_f64x2::<0xDD>(upper, lower);
+        }
+    });
+}
+
+#[inline(always)]
+fn transpose_f32x16(r: &mut [F32x16; 16]) {
+    isa!({
+        // First squares of four within each 128 bits, then squares of those.
+        let mut fours = [[r[0].0; 4]; 4];
+        for quarter in 0..4 {
+            let row = 4 * quarter;
+            let [a, b, c, d] = [r[row].0, r[row + 1].0, r[row + 2].0, r[row + 3].0];
+            let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
+            let (ab_high, cd_high) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
+            fours[quarter] = [
+                _mm512_shuffle_ps::<0x44>(ab, cd),
+                _mm512_shuffle_ps::<0xEE>(ab, cd),
+                _mm512_shuffle_ps::<0x44>(ab_high, cd_high),
+                _mm512_shuffle_ps::<0xEE>(ab_high, cd_high),
+            ];
+        }
+        for k in 0..4 {
+            let upper = _mm512_shuffle_f32x4::<0x88>(fours[0][k], fours[1][k]);
+            let lower = _mm512_shuffle_f32x4::<0x88>(fours[2][k], fours[3][k]);
+            r[k].0 = _mm512_shuffle_f32x4::<0x88>(upper, lower);
+            r[k + 8].0 = _mm512_shuffle_f32x4::<0xDD>(upper, lower);
+            let upper = _mm512_shuffle_f32x4::<0xDD>(fours[0][k], fours[1][k]);
+            let lower = _mm512_shuffle_f32x4::<0xDD>(fours[2][k], fours[3][k]);
+            r[k + 4].0 = _mm512_shuffle_f32x4::<0x88>(upper, lower);
+            r[k + 12].0 = _mm512_shuffle_f32x4::<0xDD>(upper, lower);
+        }
+    });
+}
 
 impl Lanes64<Avx2> for F64x4 {
     #[inline(always)]

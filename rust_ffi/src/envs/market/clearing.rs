@@ -2,7 +2,7 @@
 //! market per lane. Tests hold the two equal, bit for bit.
 
 use super::merit_order::MeritOrder;
-use crate::simd::{Lanes, Mask, Real, Simd};
+use crate::simd::{for_registers, Lanes, Mask, Real, Simd};
 
 /// Who sets the price when demand is not met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -88,11 +88,15 @@ pub fn clear_one<S: Simd, R: Real>(
     order: &mut MeritOrder,
 ) -> Cleared<R> {
     order.sort(s, bids);
-    let margin = match find_margin(order, bids, quantities, demand) {
+    let by_keys = order.tagged().and_then(|units| find_margin(units, Some(order), bids, quantities, demand));
+    let margin = match by_keys {
         Some(margin) => margin,
         None => {
-            order.sort_exactly(bids);
-            find_margin(order, bids, quantities, demand).unwrap_or(Margin::Short { last: 0, supply: R::ZERO })
+            if order.tagged().is_some() {
+                order.sort_exactly(bids);
+            }
+            let nothing = Margin::Short { last: 0, supply: R::ZERO };
+            find_margin(order.exact(), None, bids, quantities, demand).unwrap_or(nothing)
         }
     };
     let mut outcome = match margin {
@@ -130,13 +134,24 @@ enum Margin<R> {
     Short { last: usize, supply: R },
 }
 
-/// Walks the order up to the margin. None if the order turns out wrong on the way.
+/// True if unit `b` comes after unit `a`.
 #[inline(always)]
-fn find_margin<R: Real>(order: &MeritOrder, bids: &[R], quantities: &[R], demand: f64) -> Option<Margin<R>> {
-    let follows = |a: usize, b: usize| bids[a] < bids[b] || (bids[a] == bids[b] && a < b);
+fn follows<R: Real>(bids: &[R], a: usize, b: usize) -> bool {
+    bids[a] < bids[b] || (bids[a] == bids[b] && a < b)
+}
+
+/// Walks the order up to the margin. None if the order turns out wrong on the way, which only that by `keys` can.
+#[inline(always)]
+fn find_margin<R: Real>(
+    mut units: impl Iterator<Item = usize>,
+    keys: Option<&MeritOrder>,
+    bids: &[R],
+    quantities: &[R],
+    demand: f64,
+) -> Option<Margin<R>> {
     let mut orderly = true;
     let mut position = 0;
-    let mut unit = order.unit(0);
+    let mut unit = units.next()?;
     let mut before = 0.0;
     let mut sum = quantities[unit];
     while sum.to_f64() < demand {
@@ -144,16 +159,18 @@ fn find_margin<R: Real>(order: &MeritOrder, bids: &[R], quantities: &[R], demand
         if position == bids.len() {
             return orderly.then_some(Margin::Short { last: unit, supply: sum });
         }
-        let next = order.unit(position);
-        orderly &= R::HAS_SPARE_BITS || follows(unit, next);
+        let next = units.next()?;
+        orderly &= R::HAS_SPARE_BITS || follows(bids, unit, next);
         before = sum.to_f64();
         sum = sum + quantities[next];
         unit = next;
     }
-    let mut later = position;
-    while later + 1 < bids.len() && order.is_doubtful::<R>(later) {
-        orderly &= follows(order.unit(later), order.unit(later + 1));
-        later += 1;
+    if let Some(order) = keys {
+        let mut later = position;
+        while later + 1 < bids.len() && order.is_doubtful::<R>(later) {
+            orderly &= follows(bids, order.unit(later), order.unit(later + 1));
+            later += 1;
+        }
     }
     orderly.then_some(Margin::Met { position, unit, rest: R::from_f64(demand - before) })
 }
@@ -163,10 +180,11 @@ fn dispatch_cheaper<S: Simd, R: Real>(s: S, bids: &[R], quantities: &[R], price:
     let width = R::Lanes::<S>::WIDTH;
     let zero = R::Lanes::<S>::splat(s, R::ZERO);
     let price = R::Lanes::<S>::splat(s, price);
-    for ((b, q), a) in bids.chunks(width).zip(quantities.chunks(width)).zip(cleared.chunks_mut(width)) {
-        let cheaper = R::Lanes::<S>::load_or(s, b, R::ZERO).lt(price);
-        R::Lanes::<S>::select(cheaper, R::Lanes::<S>::load_or(s, q, R::ZERO), zero).store(a);
-    }
+    for_registers!(bids.len(), width, |k| {
+        let cheaper = R::Lanes::<S>::load_or(s, &bids[k.clone()], R::ZERO).lt(price);
+        let offered = R::Lanes::<S>::load_or(s, &quantities[k.clone()], R::ZERO);
+        R::Lanes::<S>::select(cheaper, offered, zero).store(&mut cleared[k]);
+    });
 }
 
 fn highest_dispatched_bid<R: Real>(bids: &[R], quantities: &[R]) -> Option<R> {
@@ -189,9 +207,6 @@ fn share_margin<R: Real>(order: &MeritOrder, bids: &[R], quantities: &[R], deman
     }
 }
 
-/// Most units of a market that [`clear_lanes`] takes.
-pub const MOST_UNITS_IN_LANES: usize = 16;
-
 /// What [`clear_lanes`] found in each lane.
 pub struct ClearedLanes<S: Simd, V: Lanes<S>> {
     /// Prices.
@@ -202,39 +217,39 @@ pub struct ClearedLanes<S: Simd, V: Lanes<S>> {
     pub supply: V,
 }
 
-/// Clears one market of `bids.len()` units per lane; the rules suit lanes. Sorting is by insertion,
-/// with strict comparisons, so ties keep the order of their indices.
+/// Clears one market of `n` units per lane; the rules suit lanes. Units beyond `n` fill up to `N`: they bid the largest
+/// float and offer nothing. Sorting is by insertion, with strict comparisons, so ties keep the order of their
+/// indices.
 #[inline(always)]
-pub fn clear_lanes<S: Simd, V: Lanes<S>>(
+pub fn clear_lanes<S: Simd, V: Lanes<S>, const N: usize>(
     s: S,
     rules: &Rules,
-    bids: &[V],
-    quantities: &[V],
+    bids: &[V; N],
+    quantities: &[V; N],
     demand: &[f64; 16],
-    cleared: &mut [V],
+    n: usize,
+    cleared: &mut [V; N],
 ) -> ClearedLanes<S, V> {
-    let n = bids.len().min(MOST_UNITS_IN_LANES);
     let zero = V::splat(s, V::Scalar::ZERO);
     let one = V::splat(s, V::Scalar::ONE);
-    let mut sorted_bids = [zero; MOST_UNITS_IN_LANES];
-    let mut sorted_quantities = [zero; MOST_UNITS_IN_LANES];
-    for last in 0..n {
+    let mut sorted_bids = *bids;
+    let mut sorted_quantities = *quantities;
+    for newcomer in 1..N {
         // Every unit strictly greater than the newcomer moves one place on; the newcomer takes the gap.
-        let (b, q) = (bids[last], quantities[last]);
-        let mut moves_from_here = V::none(s);
-        for k in (0..=last).rev() {
-            let below_moves = if k > 0 { b.lt(sorted_bids[k - 1]) } else { V::none(s) };
-            let (below_b, below_q) = if k > 0 { (sorted_bids[k - 1], sorted_quantities[k - 1]) } else { (b, q) };
-            let arriving_b = V::select(below_moves, below_b, b);
-            let arriving_q = V::select(below_moves, below_q, q);
-            if k == last {
-                (sorted_bids[k], sorted_quantities[k]) = (arriving_b, arriving_q);
-            } else {
-                sorted_bids[k] = V::select(moves_from_here, arriving_b, sorted_bids[k]);
-                sorted_quantities[k] = V::select(moves_from_here, arriving_q, sorted_quantities[k]);
-            }
-            moves_from_here = below_moves;
+        let (b, q) = (bids[newcomer], quantities[newcomer]);
+        let mut here_moves = b.lt(sorted_bids[newcomer - 1]);
+        sorted_bids[newcomer] = V::select(here_moves, sorted_bids[newcomer - 1], b);
+        sorted_quantities[newcomer] = V::select(here_moves, sorted_quantities[newcomer - 1], q);
+        for k in (1..newcomer).rev() {
+            let below_moves = b.lt(sorted_bids[k - 1]);
+            let arriving_b = V::select(below_moves, sorted_bids[k - 1], b);
+            let arriving_q = V::select(below_moves, sorted_quantities[k - 1], q);
+            sorted_bids[k] = V::select(here_moves, arriving_b, sorted_bids[k]);
+            sorted_quantities[k] = V::select(here_moves, arriving_q, sorted_quantities[k]);
+            here_moves = below_moves;
         }
+        sorted_bids[0] = V::select(here_moves, b, sorted_bids[0]);
+        sorted_quantities[0] = V::select(here_moves, q, sorted_quantities[0]);
     }
 
     // A running sum reaches demand if it reaches the next number of its own precision.
@@ -242,9 +257,9 @@ pub fn clear_lanes<S: Simd, V: Lanes<S>>(
     let mut sum = sorted_quantities[0];
     let mut before = zero;
     let mut met = threshold.le(sum);
-    let mut met_at = [met; MOST_UNITS_IN_LANES];
+    let mut met_at = [met; N];
     let mut price = sorted_bids[0];
-    for k in 1..n {
+    for k in 1..N {
         let next = sum + sorted_quantities[k];
         price = V::select(met, price, sorted_bids[k]);
         before = V::select(met, before, sum);
@@ -252,18 +267,20 @@ pub fn clear_lanes<S: Simd, V: Lanes<S>>(
         met_at[k] = met;
         sum = next;
     }
+    let highest = sorted_bids[n.clamp(1, N) - 1];
+    price = V::select(met, price, highest);
     let mut below = [V::Scalar::ZERO; 16];
     before.store(&mut below);
     let rest = V::from_fn(s, |lane| V::Scalar::from_f64(demand[lane] - below[lane].to_f64()));
     let mut full_ties = zero;
-    for k in 0..n {
+    for k in 0..N {
         let full_tie = sorted_bids[k].eq(price).and_not(met_at[k]);
         full_ties = full_ties + V::select(full_tie, one, zero);
     }
 
     let mut ties = zero;
     let short = zero.eq(zero).and_not(met);
-    for k in 0..n {
+    for k in 0..N {
         let is_tied = bids[k].eq(price);
         let in_full = bids[k].lt(price).or(is_tied.and(ties.lt(full_ties))).or(short);
         let is_marginal = is_tied.and(ties.eq(full_ties));

@@ -1,13 +1,26 @@
 //! Loops of the auction over one market or many: clearing alone, or the fused step of clearing and rewards.
 
-use super::clearing::{clear_lanes, clear_one, Cleared, LossOfLoad, Rules, MOST_UNITS_IN_LANES};
-use super::merit_order::all_finite;
+use super::clearing::{clear_lanes, clear_one, Cleared, LossOfLoad, Rules};
 pub use super::merit_order::MeritOrder as Order;
 use super::merit_order::MeritOrder;
 use super::rewards::{pairwise_sum, scaled, unscaled, RewardTerms};
 use crate::engine::error::{Error, Result, Status};
 use crate::engine::threads;
-use crate::simd::{self, Kernel, Lanes, Level, Mask, Real, Scalar, Simd};
+use crate::simd::{self, for_registers, Kernel, Lanes, Level, Mask, Real, Scalar, Simd};
+
+/// Runs `$body` for groups of up to `$width` of `$n` units: the first of a group, and how many. The last group overlaps
+/// the one before it where `$n` is no multiple.
+macro_rules! for_squares {
+    ($n:expr, $width:expr, |$unit:ident, $units:ident| $body:block) => {
+        let $units: usize = if $n < $width { $n } else { $width };
+        let mut start = 0;
+        while start < $n {
+            let $unit = if start + $units <= $n { start } else { $n - $units };
+            $body
+            start += $units;
+        }
+    };
+}
 
 /// `E` markets of `N` units each. Rows follow each other; all slices have matching lengths.
 #[derive(Clone, Copy)]
@@ -155,16 +168,31 @@ struct AreValid<'a, R> {
     demand: &'a [f64],
 }
 
+/// True if all of `x` are finite. A float less itself is zero if it is finite, else NaN.
+#[inline(always)]
+fn all_finite<S: Simd, R: Real>(s: S, x: &[R]) -> bool {
+    type V<S, R> = <R as Real>::Lanes<S>;
+    let zero = V::<S, R>::splat(s, R::ZERO);
+    let mut trace = zero;
+    for_registers!(x.len(), V::<S, R>::WIDTH, |k| {
+        let x = V::<S, R>::load_or(s, &x[k], R::ZERO);
+        trace = trace + (x - x);
+    });
+    !zero.eq(zero).and_not(trace.eq(zero)).any()
+}
+
+/// True if all of `x` are finite and at least zero.
 #[inline(always)]
 fn all_offerable<S: Simd, R: Real>(s: S, x: &[R]) -> bool {
-    let zero = R::Lanes::<S>::splat(s, R::ZERO);
-    let infinity = R::Lanes::<S>::splat(s, R::INFINITY);
-    let mut bad = <R::Lanes<S> as Lanes<S>>::none(s);
-    for x in x.chunks(R::Lanes::<S>::WIDTH) {
-        let x = R::Lanes::<S>::load_or(s, x, R::ZERO);
-        bad = bad.or(zero.eq(zero).and_not(zero.le(x).and(x.lt(infinity))));
-    }
-    !bad.any()
+    type V<S, R> = <R as Real>::Lanes<S>;
+    let zero = V::<S, R>::splat(s, R::ZERO);
+    let (mut trace, mut least) = (zero, zero);
+    for_registers!(x.len(), V::<S, R>::WIDTH, |k| {
+        let x = V::<S, R>::load_or(s, &x[k], R::ZERO);
+        trace = trace + (x - x);
+        least = least.min(x);
+    });
+    !zero.eq(zero).and_not(trace.eq(zero).and(zero.le(least))).any()
 }
 
 impl<R: Real> Kernel for AreValid<'_, R> {
@@ -246,11 +274,13 @@ pub fn reward_units<S: Simd, R: Real>(
     let splat = |x| V::<S, R>::splat(s, x);
     let (price, lambda, lol) = (splat(price), splat(costs.terms.lambda), splat(lol));
     let denominator = splat(costs.terms.denominator);
-    for first in (0..bids.len()).step_by(V::<S, R>::WIDTH) {
-        let load = |from: &[R]| V::<S, R>::load_or(s, &from[first..], R::ZERO);
-        let profit = unscaled::<S, V<S, R>>(price, load(costs.costs), load(bids), load(cleared), lambda, lol);
-        scaled::<S, V<S, R>>(s, profit, denominator).store(&mut rewards[first..]);
-    }
+    for_registers!(bids.len(), V::<S, R>::WIDTH, |k| {
+        let cost = V::<S, R>::load_or(s, &costs.costs[k.clone()], R::ZERO);
+        let bid = V::<S, R>::load_or(s, &bids[k.clone()], R::ZERO);
+        let cleared = V::<S, R>::load_or(s, &cleared[k.clone()], R::ZERO);
+        let profit = unscaled::<S, V<S, R>>(price, cost, bid, cleared, lambda, lol);
+        scaled::<S, V<S, R>>(s, profit, denominator).store(&mut rewards[k]);
+    });
 }
 
 /// Unserved demand (MW) and the penalty for it.
@@ -322,14 +352,26 @@ impl<R: Real> Kernel for ManyMarkets<'_, R> {
     fn run<S: Simd>(mut self, s: S) {
         let n = self.offers.num_generators;
         let width = <R::Lanes<S> as Lanes<S>>::WIDTH;
-        if self.rules.suit_lanes() && n <= MOST_UNITS_IN_LANES && (width > 1 || n <= 4) {
-            let mut first = 0;
-            while first < self.offers.len() {
-                lanes_of_markets(s, &mut self, first);
-                first += width;
-            }
-        } else {
-            rows_of_markets(s, &mut self);
+        // More units than these are sorted faster within their own market than across markets; so is a single one.
+        let most = if width > 1 { 32 } else { 5 };
+        if !self.rules.suit_lanes() || n > most || self.offers.len() * 4 < width {
+            return rows_of_markets(s, &mut self);
+        }
+        match n {
+            0..=1 => lanes_of_markets::<S, R, 1>(s, &mut self),
+            2 => lanes_of_markets::<S, R, 2>(s, &mut self),
+            3 => lanes_of_markets::<S, R, 3>(s, &mut self),
+            4 => lanes_of_markets::<S, R, 4>(s, &mut self),
+            5 => lanes_of_markets::<S, R, 5>(s, &mut self),
+            6 => lanes_of_markets::<S, R, 6>(s, &mut self),
+            7 => lanes_of_markets::<S, R, 7>(s, &mut self),
+            8 => lanes_of_markets::<S, R, 8>(s, &mut self),
+            9..=10 => lanes_of_markets::<S, R, 10>(s, &mut self),
+            11..=12 => lanes_of_markets::<S, R, 12>(s, &mut self),
+            13..=16 => lanes_of_markets::<S, R, 16>(s, &mut self),
+            17..=20 => lanes_of_markets::<S, R, 20>(s, &mut self),
+            21..=24 => lanes_of_markets::<S, R, 24>(s, &mut self),
+            _ => lanes_of_markets::<S, R, 32>(s, &mut self),
         }
     }
 }
@@ -373,66 +415,108 @@ fn rows_of_markets<S: Simd, R: Real>(s: S, many: &mut ManyMarkets<'_, R>) {
     }
 }
 
-/// Clears as many markets as there are lanes, from row `first` on; past the end, lanes repeat the last market.
+/// Loads `n` units of as many markets as there are lanes: row-major rows become a register per unit. Past the last row,
+/// lanes repeat it.
 #[inline(always)]
-fn lanes_of_markets<S: Simd, R: Real>(s: S, many: &mut ManyMarkets<'_, R>, first: usize) {
-    type V<S, R> = <R as Real>::Lanes<S>;
-    let n = many.offers.num_generators;
-    let width = V::<S, R>::WIDTH;
-    let last = many.offers.len() - 1;
-    let there = width.min(many.offers.len() - first);
-    let column = |from: &[R], unit: usize| {
-        if there == width {
-            let rows = &from[first * n..(first + width) * n];
-            V::<S, R>::from_fn(s, |lane| rows[lane * n + unit])
-        } else {
-            V::<S, R>::from_fn(s, |lane| from[(first + lane).min(last) * n + unit])
-        }
-    };
-    let zero = V::<S, R>::splat(s, R::ZERO);
-    let mut bids = [zero; MOST_UNITS_IN_LANES];
-    let mut quantities = [zero; MOST_UNITS_IN_LANES];
-    for unit in 0..n {
-        bids[unit] = column(many.offers.bids, unit);
-        quantities[unit] = column(many.offers.quantities, unit);
-    }
-    let mut wanted = [0.0; 16];
-    wanted[..there].copy_from_slice(&many.offers.demand[first..first + there]);
-    let demand = V::<S, R>::from_fn(s, |lane| R::from_f64(wanted[lane]));
-    let mut cleared = [zero; MOST_UNITS_IN_LANES];
-    let found = clear_lanes::<S, V<S, R>>(s, many.rules, &bids[..n], &quantities[..n], &wanted, &mut cleared[..n]);
-    found.price.store(&mut many.results.prices[first..]);
-
-    let scatter = |to: &mut [R], columns: &[V<S, R>]| {
-        let to = &mut to[first * n..(first + there) * n];
-        for (unit, column) in columns.iter().enumerate() {
-            let mut lanes = [R::ZERO; 16];
-            column.store(&mut lanes);
-            for lane in 0..there {
-                to[lane * n + unit] = lanes[lane];
+fn load_columns<S: Simd, R: Real, const N: usize>(s: S, rows: &[R], n: usize, columns: &mut [R::Lanes<S>; N]) {
+    let width = <R::Lanes<S> as Lanes<S>>::WIDTH;
+    let zero = R::Lanes::<S>::splat(s, R::ZERO);
+    let last = rows.len() / n - 1;
+    if n == N && last + 1 >= width {
+        for_squares!(N, width, |unit, units| {
+            let mut square = [zero; 16];
+            for row in 0..width {
+                square[row] = R::Lanes::<S>::load_or(s, &rows[row * N + unit..][..units], R::ZERO);
             }
+            R::Lanes::<S>::transpose(&mut square);
+            for k in 0..units {
+                columns[unit + k] = square[k];
+            }
+        });
+        return;
+    }
+    for unit in 0..n.min(N) {
+        columns[unit] = R::Lanes::<S>::from_fn(s, |lane| rows[lane.min(last) * n + unit]);
+    }
+}
+
+/// Stores what [`load_columns`] loads.
+#[inline(always)]
+fn store_columns<S: Simd, R: Real, const N: usize>(s: S, columns: &[R::Lanes<S>; N], n: usize, rows: &mut [R]) {
+    let width = <R::Lanes<S> as Lanes<S>>::WIDTH;
+    if n == N && rows.len() >= width * N {
+        for_squares!(N, width, |unit, units| {
+            let mut square = [R::Lanes::<S>::splat(s, R::ZERO); 16];
+            for k in 0..units {
+                square[k] = columns[unit + k];
+            }
+            R::Lanes::<S>::transpose(&mut square);
+            for row in 0..width {
+                square[row].store(&mut rows[row * N + unit..][..units]);
+            }
+        });
+        return;
+    }
+    for unit in 0..n.min(N) {
+        let mut lanes = [R::ZERO; 16];
+        columns[unit].store(&mut lanes);
+        for (row, lane) in rows.chunks_exact_mut(n).zip(lanes) {
+            row[unit] = lane;
         }
-    };
-    scatter(many.results.cleared, &cleared[..n]);
+    }
+}
+
+/// Clears markets of up to `N` units, as many at a time as there are lanes.
+#[inline(always)]
+fn lanes_of_markets<S: Simd, R: Real, const N: usize>(s: S, many: &mut ManyMarkets<'_, R>) {
+    let mut first = 0;
+    while first < many.offers.len() {
+        lane_block::<S, R, N>(s, many, first);
+        first += <R::Lanes<S> as Lanes<S>>::WIDTH;
+    }
+}
+
+#[inline(always)]
+fn lane_block<S: Simd, R: Real, const N: usize>(s: S, many: &mut ManyMarkets<'_, R>, first: usize) {
+    type V<S, R> = <R as Real>::Lanes<S>;
+    let n = many.offers.num_generators.min(N);
+    let width = V::<S, R>::WIDTH;
+    let there = width.min(many.offers.len() - first);
+    let zero = V::<S, R>::splat(s, R::ZERO);
+    let mut bids = [V::<S, R>::splat(s, R::MAX); N];
+    let mut quantities = [zero; N];
+    load_columns::<S, R, N>(s, &many.offers.bids[first * n..], n, &mut bids);
+    load_columns::<S, R, N>(s, &many.offers.quantities[first * n..], n, &mut quantities);
+    let mut wanted = [0.0; 16];
+    for (to, demand) in wanted[..there].iter_mut().zip(&many.offers.demand[first..first + there]) {
+        *to = *demand;
+    }
+    let mut cleared = [zero; N];
+    let found = clear_lanes::<S, V<S, R>, N>(s, many.rules, &bids, &quantities, &wanted, n, &mut cleared);
+    let block = first * n..(first + there) * n;
+    found.price.store(&mut many.results.prices[first..]);
+    store_columns::<S, R, N>(s, &cleared, n, &mut many.results.cleared[block.clone()]);
     let Some(costs) = many.costs else { return };
 
-    let splat = |x| V::<S, R>::splat(s, x);
     let terms = &costs.terms;
     let (unserved, lol) = match many.rules.loss_of_load {
         LossOfLoad::Original => {
-            let short = demand - pairwise_sum(s, n, &|k| cleared[k]);
+            let demand = V::<S, R>::from_fn(s, |lane| R::from_f64(wanted[lane]));
+            let short = demand - pairwise_sum(s, n, &|k: usize| cleared[k]);
             let unserved = V::<S, R>::select(zero.lt(short), short, zero);
-            (unserved, splat(terms.unit_lol) * unserved)
+            (unserved, V::<S, R>::splat(s, terms.unit_lol) * unserved)
         }
         LossOfLoad::Robust => {
-            let mut supply = [R::ZERO; 16];
-            let mut met = [R::ZERO; 16];
+            let (mut supply, mut met) = ([R::ZERO; 16], [R::ZERO; 16]);
             found.supply.store(&mut supply);
-            V::<S, R>::select(found.met, splat(R::ONE), zero).store(&mut met);
-            let missing = |k: usize| if met[k] > R::ZERO { 0.0 } else { wanted[k] - supply[k].to_f64() };
+            V::<S, R>::select(found.met, V::<S, R>::splat(s, R::ONE), zero).store(&mut met);
+            let mut missing = [0.0; 16];
+            for lane in 0..width {
+                missing[lane] = if met[lane] > R::ZERO { 0.0 } else { wanted[lane] - supply[lane].to_f64() };
+            }
             (
-                V::<S, R>::from_fn(s, |k| R::from_f64(missing(k))),
-                V::<S, R>::from_fn(s, |k| R::from_f64(terms.unit_lol_wide * missing(k))),
+                V::<S, R>::from_fn(s, |lane| R::from_f64(missing[lane])),
+                V::<S, R>::from_fn(s, |lane| R::from_f64(terms.unit_lol_wide * missing[lane])),
             )
         }
     };
@@ -442,15 +526,22 @@ fn lanes_of_markets<S: Simd, R: Real>(s: S, many: &mut ManyMarkets<'_, R>, first
     if !many.results.lol.is_empty() {
         lol.store(&mut many.results.lol[first..]);
     }
-    let (lambda, denominator) = (splat(terms.lambda), splat(terms.denominator));
-    let shared = costs.costs.len() == n;
-    let mut rewards = [zero; MOST_UNITS_IN_LANES];
-    for unit in 0..n {
-        let cost = if shared { splat(costs.costs[unit]) } else { column(costs.costs, unit) };
-        let profit = unscaled::<S, V<S, R>>(found.price, cost, bids[unit], cleared[unit], lambda, lol);
-        rewards[unit] = scaled::<S, V<S, R>>(s, profit, denominator);
+    let lambda = V::<S, R>::splat(s, terms.lambda);
+    let denominator = V::<S, R>::splat(s, terms.denominator);
+    let mut columns = [zero; N];
+    if costs.costs.len() == n {
+        for (column, cost) in columns.iter_mut().zip(costs.costs) {
+            *column = V::<S, R>::splat(s, *cost);
+        }
+    } else {
+        load_columns::<S, R, N>(s, &costs.costs[first * n..], n, &mut columns);
     }
-    scatter(many.results.rewards, &rewards[..n]);
+    for unit in 0..N {
+        let (cost, bid, quantity) = (columns[unit], bids[unit], cleared[unit]);
+        let profit = unscaled::<S, V<S, R>>(found.price, cost, bid, quantity, lambda, lol);
+        columns[unit] = scaled::<S, V<S, R>>(s, profit, denominator);
+    }
+    store_columns::<S, R, N>(s, &columns, n, &mut many.results.rewards[block]);
 }
 
 /// Clears `E` valid markets, with rewards if there are costs, on up to `num_threads` threads.

@@ -12,7 +12,7 @@
 //! never sorted twice. More than 256 units are sorted exactly from the start.
 
 use super::networks::{clean_lanes, sort_lanes};
-use crate::simd::{Lanes, Lanes64, Mask, Real, Simd};
+use crate::simd::{Lanes, Lanes64, Real, Simd};
 
 /// Up to so many units are sorted by networks.
 const MOST: usize = 256;
@@ -21,8 +21,8 @@ const TAG: u64 = 0xFF;
 /// Scratch memory and result of a sort.
 pub struct MeritOrder {
     keys: [f64; MOST],
-    /// Registers the keys were sorted in, as a power of two: position `k` is in lane `k >> log2`.
-    log2_registers: u32,
+    /// Registers that the keys were sorted in, times lanes.
+    count: usize,
     lanes: usize,
     /// The order by exact sort; empty while the keys hold it.
     exact: Vec<u32>,
@@ -30,7 +30,27 @@ pub struct MeritOrder {
 
 impl Default for MeritOrder {
     fn default() -> Self {
-        MeritOrder { keys: [0.0; MOST], log2_registers: 0, lanes: 1, exact: Vec::new() }
+        MeritOrder { keys: [0.0; MOST], count: 1, lanes: 1, exact: Vec::new() }
+    }
+}
+
+/// Units in the order of their keys. Keys lie lane after lane, see [`MeritOrder::sort_registers`]: the next is a
+/// register further, or after the last register a lane further in the first.
+pub struct Tagged<'a> {
+    order: &'a MeritOrder,
+    at: usize,
+}
+
+impl Iterator for Tagged<'_> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        let bits = self.order.keys[self.at & (MOST - 1)].to_bits();
+        let below = self.at + self.order.lanes;
+        self.at = if below < self.order.count { below } else { below - self.order.count + 1 };
+        let sign = ((bits as i64) >> 63) as u64;
+        Some(((bits ^ sign) & TAG) as usize)
     }
 }
 
@@ -44,7 +64,7 @@ impl MeritOrder {
         }
         self.lanes = S::F64::WIDTH;
         let registers = bids.len().div_ceil(S::F64::WIDTH).next_power_of_two();
-        self.log2_registers = registers.trailing_zeros();
+        self.count = registers * S::F64::WIDTH;
         match registers {
             1 => self.sort_registers::<S, R, 1>(s, bids),
             2 => self.sort_registers::<S, R, 2>(s, bids),
@@ -58,32 +78,38 @@ impl MeritOrder {
         }
     }
 
+    /// The order by keys, if they hold it; without an end.
+    #[inline(always)]
+    pub fn tagged(&self) -> Option<Tagged<'_>> {
+        self.exact.is_empty().then_some(Tagged { order: self, at: 0 })
+    }
+
+    /// The order by exact sort.
+    pub fn exact(&self) -> impl Iterator<Item = usize> + '_ {
+        self.exact.iter().map(|unit| *unit as usize)
+    }
+
     /// The unit at `position` of the order.
     #[inline(always)]
     pub fn unit(&self, position: usize) -> usize {
-        if self.exact.is_empty() {
-            let bits = self.key(position).to_bits();
-            let sign = ((bits as i64) >> 63) as u64;
-            ((bits ^ sign) & TAG) as usize
-        } else {
-            self.exact[position] as usize
+        match self.exact.get(position) {
+            Some(unit) => *unit as usize,
+            None => Tagged { order: self, at: self.place(position) }.next().unwrap_or_default(),
         }
     }
 
     /// True if the units at `position` and after it may be in the wrong order among themselves.
     #[inline(always)]
     pub fn is_doubtful<R: Real>(&self, position: usize) -> bool {
-        !R::HAS_SPARE_BITS
-            && self.exact.is_empty()
-            && self.key(position).to_bits() & !TAG == self.key(position + 1).to_bits() & !TAG
+        let bid = |position| self.keys[self.place(position) & (MOST - 1)].to_bits() & !TAG;
+        !R::HAS_SPARE_BITS && self.exact.is_empty() && bid(position) == bid(position + 1)
     }
 
+    /// Where the key at `position` of the order lies.
     #[inline(always)]
-    fn key(&self, position: usize) -> f64 {
-        // Keys lie lane after lane; see `sort_registers`.
-        let register = position & ((1 << self.log2_registers) - 1);
-        let lane = position >> self.log2_registers;
-        self.keys[(register * self.lanes + lane) & (MOST - 1)]
+    fn place(&self, position: usize) -> usize {
+        let registers = self.count / self.lanes;
+        position % registers * self.lanes + position / registers
     }
 
     /// Sorts `bids` by comparing them in full.
@@ -104,13 +130,21 @@ impl MeritOrder {
         const ONES: u64 = 0x0101_0101_0101_0101;
         let width = S::F64::WIDTH;
         let zero = S::F64::splat(s, 0.0);
-        let mut v: [S::F64; N] = std::array::from_fn(|k| {
-            let first = k * width;
-            let bids = bids.get(first..).unwrap_or_default();
-            let index = 0x0706_0504_0302_0100u64.wrapping_add((first as u64 & TAG).wrapping_mul(ONES));
+        // Past the last unit stands the largest float, tagged higher than any unit.
+        let last = S::F64::splat(s, f64::MAX);
+        let mut v = [last; N];
+        let full = bids.len() / width;
+        for (register, bids) in v.iter_mut().zip(bids.chunks_exact(width)) {
+            *register = R::load_wide(s, bids, f64::MAX);
+        }
+        if let Some(register) = v.get_mut(full) {
+            *register = R::load_wide(s, &bids[full * width..], f64::MAX);
+        }
+        for (k, register) in v.iter_mut().enumerate() {
+            let index = 0x0706_0504_0302_0100u64.wrapping_add(((k * width) as u64 & TAG).wrapping_mul(ONES));
             // Adding zero makes -0.0 positive, so that the two zeros tie.
-            (R::load_wide(s, bids, f64::MAX) + zero).tag(index.to_le_bytes(), TAG)
-        });
+            *register = (*register + zero).tag(index.to_le_bytes(), TAG);
+        }
         sort_lanes::<S, N>(&mut v);
         if width >= 2 {
             merge_flipped::<S, N, 1>(s, &mut v);
@@ -166,16 +200,4 @@ fn merge_straight<S: Simd, const N: usize, const D: usize>(s: S, v: &mut [S::F64
         let partner = register.exchange::<D>();
         *register = S::F64::select(upper, register.max(partner), register.min(partner));
     }
-}
-
-/// True if every lane of `x` is finite.
-#[inline(always)]
-pub fn all_finite<S: Simd, R: Real>(s: S, x: &[R]) -> bool {
-    let infinity = R::Lanes::<S>::splat(s, R::INFINITY);
-    let mut bad = <R::Lanes<S> as Lanes<S>>::none(s);
-    for x in x.chunks(R::Lanes::<S>::WIDTH) {
-        let x = R::Lanes::<S>::load_or(s, x, R::ZERO);
-        bad = bad.or(R::Lanes::<S>::eq(infinity, infinity).and_not(x.abs().lt(infinity)));
-    }
-    !bad.any()
 }

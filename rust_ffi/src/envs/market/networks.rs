@@ -90,6 +90,7 @@ pub fn clean_lanes<S: Simd, const R: usize>(v: &mut [S::F64; R]) {
     }
 }
 
+#[inline(always)]
 fn sort_lanes_by_loop<S: Simd, const R: usize>(v: &mut [S::F64; R]) {
     let mut size = 2;
     while size <= R {
@@ -104,6 +105,7 @@ fn sort_lanes_by_loop<S: Simd, const R: usize>(v: &mut [S::F64; R]) {
     }
 }
 
+#[inline(always)]
 fn clean_by_loop<S: Simd, const R: usize>(v: &mut [S::F64; R], largest: usize) {
     let mut distance = largest;
     while distance > 0 {

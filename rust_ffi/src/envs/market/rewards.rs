@@ -130,7 +130,10 @@ fn short_sum<S: Simd, V: Lanes<S>>(s: S, first: usize, n: usize, term: &impl Fn(
         }
         return sum;
     }
-    let mut sums: [V; 8] = std::array::from_fn(|k| term(first + k));
+    let mut sums = [term(first); 8];
+    for (k, sum) in sums.iter_mut().enumerate() {
+        *sum = term(first + k);
+    }
     let blocks = n / 8 * 8;
     for block in (8..blocks).step_by(8) {
         for (k, sum) in sums.iter_mut().enumerate() {

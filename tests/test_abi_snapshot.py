@@ -1,0 +1,85 @@
+"""The ABI is a promise: nothing that a compiled caller could notice changes unless its version is raised."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import abi_snapshot
+import pytest
+from c_support import run
+
+
+def committed() -> dict[str, Any]:
+    version = abi_snapshot.constants()["MARL_ABI_VERSION"]
+    path = abi_snapshot.path(version)
+    assert path.exists(), f"a new ABI version: run `python tests/abi_snapshot.py` and commit {path.name}"
+    snapshot: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return snapshot
+
+
+def differences(old: Any, new: Any, where: str = "") -> list[str]:
+    """What differs, in words."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [
+            line
+            for key in [*old, *(key for key in new if key not in old)]
+            for line in differences(old.get(key, "(nothing)"), new.get(key, "(nothing)"), f"{where}/{key}")
+        ]
+    return [] if old == new else [f"{where}: was {old}, is {new}"]
+
+
+def test_nothing_changed_within_this_version() -> None:
+    found = differences(committed(), abi_snapshot.take())
+    assert found == [], "raise MARL_ABI_VERSION, or take this back:\n" + "\n".join(found)
+
+
+def test_snapshot_is_not_empty() -> None:
+    snapshot = committed()
+    assert len(snapshot["functions"]) >= 35 and len(snapshot["opaque"]) >= 3
+    assert len(snapshot["enums"]["marl_status"]) >= 26
+    assert snapshot["structs"]["marl_error"]["sizeof"] == "512"
+    assert all(fields["sizeof"] != "0" and len(fields) > 1 for fields in snapshot["structs"].values())
+
+
+def test_versioned_structs_begin_with_their_size() -> None:
+    for name in ("marl_step_io", "marl_market_params"):
+        first = list(abi_snapshot.take()["structs"][name].items())[1]
+        assert first == ("size", "0+8")
+
+
+def test_no_snapshot_lacks_its_successor() -> None:
+    """Versions are 1, 2, 3 and so on up to the present one, each with its snapshot kept."""
+    versions = sorted(int(path.stem[1:]) for path in abi_snapshot.SNAPSHOTS.glob("v*.json"))
+    assert versions == list(range(1, abi_snapshot.constants()["MARL_ABI_VERSION"] + 1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s["functions"].pop("marl_version"),
+        lambda s: s["functions"].update(marl_extra="void (void)"),
+        lambda s: s["functions"].update(marl_version="const char * (int)"),
+        lambda s: s["enums"]["marl_status"].update(MARL_STATUS_EMPTY=109),
+        lambda s: s["structs"]["marl_step_io"].update(rewards="40+8", sizeof="200"),
+        lambda s: s["opaque"].remove("marl_market"),
+    ],
+)
+def test_a_change_is_noticed(change: Any) -> None:
+    changed = copy.deepcopy(committed())
+    change(changed)
+    assert differences(committed(), changed) != []
+
+
+def test_symbols_of_the_library(native_library: Path) -> None:
+    """The library has every function of the snapshot and leaks no other symbol."""
+    assert sys.platform.startswith("linux"), "this test reads ELF files"
+    said = run(["nm", "--dynamic", "--defined-only", native_library]).stdout
+    symbols = {line.split()[-1] for line in said.splitlines()}
+    assert symbols == set(committed()["functions"])
+    needed = re.findall(r"NEEDED.*\[(.*?)\]", run(["readelf", "--dynamic", native_library]).stdout)
+    assert all(re.match(r"(libc|libm|libgcc_s|libpthread|libdl|ld-linux)\b", name) for name in needed), needed
