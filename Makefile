@@ -38,7 +38,7 @@ demo: $(VENV)/.all ## clear a day of a real market, check it, draw it (DATA=dire
 test: test-rust test-python ## all tests, Rust and Python
 
 test-rust: ## tests of the Rust crate
-	cargo test --locked --manifest-path $(MANIFEST)
+	cargo test --locked --no-fail-fast --manifest-path $(MANIFEST)
 
 test-python: $(VENV)/.test ## tests of the package and of the C ABI
 	$(PY) -m pytest
@@ -64,9 +64,7 @@ wheel-test: $(VENV)/.test ## build one wheel and try it on every Python found he
 	$(PY) -m pytest -v -m slow tests/test_wheel.py
 
 asv-smoke: $(VENV)/.dev ## run every asv benchmark once
-	$(VENV)/bin/asv machine --yes
-	$(VENV)/bin/asv check -v -E existing:$(abspath $(PY))
-	$(VENV)/bin/asv run --quick --show-stderr -E existing:$(abspath $(PY)) --set-commit-hash $$(git rev-parse HEAD)
+	$(PY) benchmarks/run.py smoke
 
 clean: ## remove what was built, .venv included
 	rm -rf $(VENV) .tools build dist html demo .asv *.egg-info marl_ffi/_cdef.py marl_ffi/_native* rust_ffi/target

@@ -45,7 +45,7 @@ def make_engine(
 ) -> Any:
     """The engine that steps `num_envs` copies of `env_id`, on the backend in force."""
     if backend() == "rust":
-        from ._native_engine import NativeEngine
+        from ._engine import NativeEngine
 
         return NativeEngine(env_id, num_envs, num_threads, autoreset_mode, config)
     from .reference.vec_env import make_engine as make_reference_engine

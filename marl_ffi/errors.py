@@ -19,8 +19,8 @@ __all__ = [
     "NotResetError",
     "PanicError",
     "ShapeError",
-    "SnapshotError",
     "SlowPathWarning",
+    "SnapshotError",
     "UnknownNameError",
     "error_for",
 ]
@@ -52,49 +52,73 @@ class MarlError(Exception):
 class InvalidInputError(MarlError, ValueError):
     """A value is outside of what the function accepts."""
 
+    code, reason = 101, "invalid_argument"
+
 
 class MarketInputError(InvalidInputError):
     """Bids, quantities, costs, demand or a market parameter that no market can be cleared with."""
+
+    code, reason = 306, "parameter_invalid"
 
 
 class ShapeError(InvalidInputError):
     """An array has the wrong length or shape."""
 
+    code, reason = 102, "length_mismatch"
+
 
 class ActionError(InvalidInputError):
     """An action is out of range, not finite or of the wrong kind. Nothing was stepped."""
+
+    code, reason = 400, "action_invalid"
 
 
 class SnapshotError(InvalidInputError):
     """The bytes are no snapshot of this environment, or were damaged."""
 
+    code, reason = 500, "snapshot_invalid"
+
 
 class DtypeError(MarlError, TypeError):
     """An array has a dtype that the function does not take."""
+
+    code, reason = 104, "dtype_mismatch"
 
 
 class UnknownNameError(MarlError, LookupError, ValueError):
     """An environment id, configuration key, observer, policy or column that does not exist."""
 
+    code, reason = 201, "unknown_key"
+
 
 class NotResetError(MarlError, RuntimeError):
     """An environment was stepped before its first reset."""
+
+    code, reason = 401, "not_reset"
 
 
 class EpisodeOverError(MarlError, RuntimeError):
     """A finished environment was stepped without a reset."""
 
+    code, reason = 402, "episode_over"
+
 
 class ClosedError(MarlError, RuntimeError):
     """The object was closed."""
+
+    code, reason = 601, "closed"
 
 
 class BusyError(MarlError, RuntimeError):
     """Another thread is inside the same object."""
 
+    code, reason = 600, "busy"
+
 
 class PanicError(MarlError, RuntimeError):
     """A bug in the engine. The object refuses further steps until it is reset."""
+
+    code, reason = 700, "panic"
 
 
 class LibraryNotFoundError(MarlError, ImportError):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
 from . import _arguments as arguments
-from . import _backend
+from . import _backend, _memory
 from ._outputs import Rollout, step_infos
 from .errors import ClosedError, DtypeError, InvalidInputError, ShapeError
 from .spaces import BatchedSpaces
@@ -263,7 +263,7 @@ class VecEnv(BatchedSpaces):
         return self._engine
 
     def _given(self, array: Array) -> Array:
-        return array.copy() if self.copy else array
+        return _memory.copy(array) if self.copy else array
 
     def _present(self) -> npt.NDArray[np.bool_]:
         """Environments that took a step, not a reset, in the last call of `step`."""

@@ -74,9 +74,9 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if named:
         return Path(named).resolve()
     target = tmp_path_factory.mktemp("wheel")
-    # Compiled dependencies are shared with other builds of this clone.
-    shared = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "rust_ffi" / "target")}
-    run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", target, sdist], env=shared)
+    # Compiled dependencies stay from run to run, apart from those of the clone's own builds.
+    apart = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "rust_ffi" / "target" / "wheel")}
+    run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", target, sdist], env=apart)
     [made] = target.iterdir()
     return made
 

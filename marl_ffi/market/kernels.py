@@ -10,9 +10,8 @@ __all__ = [
 ]  # fmt: skip
 
 if _backend.backend() == "rust":
-    from .native import (
-        Market,
-        Observer,
+    from .native import Market, Observer
+    from .stateless import (
         clear_with_storage,
         environment_step,
         environment_step_batch,
@@ -23,7 +22,7 @@ if _backend.backend() == "rust":
     )
 else:
     from ..reference.market import clear_with_storage, simple_observer, simple_observer_v3
-    from ..reference.objects import Market, Observer
+    from ..reference.objects import Market, Observer  # type: ignore[assignment]
 
     if _backend.backend() == "numba":
         from ..reference.market_numba import (

@@ -1,4 +1,4 @@
-"""The auction through the native library: bound objects and stateless functions.
+"""The auction through the native library, bound to buffers of its own.
 
 What is called a million times is kept short: pointers are made once, functions are bound to locals, and a good
 result costs one comparison.
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from .. import _library
 from .._buffers import pointer, view
 from ..errors import error_for
-from ..reference.market_rules import MarketRules, as_arrays, as_demands, as_number, check_settings, check_shapes
+from ..reference.market_rules import MarketRules, as_number, check_settings
 
 Array = npt.NDArray[Any]
 
@@ -36,7 +36,7 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
     return kind
 
 
-def _params(settings: Any = None, rules: MarketRules | None = None) -> Any:
+def new_params(settings: Any = None, rules: MarketRules | None = None) -> Any:
     """A `marl_market_params`."""
     ffi, lib = _library.get()
     params = ffi.new("marl_market_params *")
@@ -104,14 +104,14 @@ class Market:
         self.num_generators = n = int(num_generators)
         ffi, lib = _library.get()
         err, made = _library.new_error(), ffi.new("marl_market **")
-        status = lib.marl_market_new(n, _DTYPES[self.dtype], _params(settings, rules), made, err)
+        status = lib.marl_market_new(n, _DTYPES[self.dtype], new_params(settings, rules), made, err)
         _library.check(status, err)
         handle = ffi.gc(made[0], lib.marl_market_free)
         arrays = (view(lib.marl_market_data(handle, k), n, self.dtype, handle) for k in range(5))
         self._bids, self._quantities, self._costs, self._q_cleared, self._rewards = arrays
         # Put on the instance, where a call finds them without a bound method in between.
-        self.clear = _pricing(lib.marl_market_clear, handle, err)  # type: ignore[method-assign]
-        self.step = _pricing(lib.marl_market_step, handle, err)  # type: ignore[method-assign]
+        self.clear = _pricing(lib.marl_market_clear, handle, err)  # type: ignore[method-assign, assignment]
+        self.step = _pricing(lib.marl_market_step, handle, err)  # type: ignore[method-assign, assignment]
 
     @property
     def bids(self) -> Array:
@@ -202,7 +202,8 @@ class Observer:
         count = int(lib.marl_observer_len(handle))
         obs = view(lib.marl_observer_data(handle), count, self.dtype, handle)
         self._obs = obs.reshape(checked.obs.shape)
-        self._look = _looking(lib.marl_observer_observe, handle, err, self._obs, profile.size)
+        self._observe, self._handle, self._err = lib.marl_observer_observe, handle, err
+        self._hours = profile.size
 
     @property
     def obs(self) -> Array:
@@ -211,229 +212,17 @@ class Observer:
 
     def __call__(self, t: int) -> Array:
         """Observe hour `t`, 0 to T; at T, the end, the demand is that of hour T-1."""
-        return self._look(t)
+        try:
+            status = self._observe(self._handle, t, self._err)
+            if t is True or t is False:
+                raise TypeError
+        except (TypeError, OverflowError):
+            message = f"t: expected an hour from 0 to {self._hours}, got {t!r}"
+            raise error_for("invalid_argument", message) from None
+        if status:
+            _library.raise_error(self._err)
+        return self._obs
 
     def close(self) -> None:
         """End the use of this observer; further calls are errors. Closing twice is fine."""
-        self._look = _closed("Observer")
-
-
-def _looking(function: Any, handle: Any, err: Any, obs: Array, hours: int) -> Callable[[int], Array]:
-    def look(t: int) -> Array:
-        try:
-            status = function(handle, t, err)
-        except (TypeError, OverflowError):
-            raise error_for("invalid_argument", f"t: expected an hour from 0 to {hours}, got {t!r}") from None
-        if status:
-            _library.raise_error(err)
-        return obs
-
-    return look
-
-
-# Markets waiting for stateless calls, by size and dtype. Taking one out and putting it back are single operations on
-# a list, so threads never share one.
-_waiting: dict[tuple[int, Any], list[Market]] = {}
-_MOST_WAITING_UNITS = 4096
-
-
-def _scratch(n: int, dtype: Any) -> tuple[Market, list[Market]]:
-    shelf = _waiting.get((n, dtype))
-    if shelf is None:
-        shelf = _waiting.setdefault((n, dtype), [])
-    try:
-        return shelf.pop(), shelf
-    except IndexError:
-        return Market(n, dtype=dtype), shelf
-
-
-def market_clearing(bids: ArrayLike, quantities: ArrayLike, demand: float) -> tuple[float, Array]:
-    """Clear one uniform-price market.
-
-    Args:
-        bids: (N,) $/MWh, finite. quantities: (N,) MW, finite, >= 0. float32 if both are, otherwise float64.
-        demand: MW, finite, >= 0.
-
-    Returns:
-        The price, $/MWh, and q_cleared (N,), MW. Ties go to the lower index; if demand is not met everybody clears
-        in full and the highest bid sets the price.
-
-    Raises:
-        MarketInputError, ShapeError, DtypeError: `reason` is `bid_not_finite`, `quantity_not_finite`,
-            `quantity_negative`, `demand_not_finite`, `demand_negative`, `empty`, `length_mismatch` or
-            `dtype_mismatch`.
-    """
-    try:
-        n, dtype = len(bids), bids.dtype  # type: ignore[arg-type, union-attr]
-        fits = bids.shape == quantities.shape == (n,) and dtype is quantities.dtype and n  # type: ignore[union-attr]
-    except (AttributeError, TypeError):
-        fits = 0
-    if not (fits and dtype in _DTYPES and n <= _MOST_WAITING_UNITS):
-        bids, quantities = as_arrays(1, bids=bids, quantities=quantities)
-        check_shapes(bids, quantities)
-        n, dtype = len(bids), bids.dtype
-    market, shelf = _scratch(n, dtype)
-    market._bids[:] = bids
-    market._quantities[:] = quantities
-    price = market.clear(demand)
-    cleared = market._q_cleared.copy()
-    if n <= _MOST_WAITING_UNITS:
-        shelf.append(market)
-    return price, cleared
-
-
-def environment_step(
-    bids: ArrayLike, quantities: ArrayLike, costs: ArrayLike, demand: float, lambda_bid_penalty: float,
-    unit_lol_penalty: float, demand_scale: float, cost_scale: float, time_horizon: int,
-) -> tuple[float, Array, Array]:  # fmt: skip
-    """Clear one market and pay everybody: price, q_cleared (N,) in MW, rewards (N,).
-
-    `reward = 20 ((price - cost) q_cleared - lambda (bid - cost)^2 - lol) / (demand_scale cost_scale max(1, T))`, where
-    the loss-of-load penalty `lol` is `unit_lol_penalty` per MW of unserved demand. Arguments, units and errors as in
-    `market_clearing`; costs (N,) $/MWh are finite (`cost_not_finite`), penalties >= 0, scales > 0 and
-    `time_horizon` an integer >= 0 (`parameter_invalid`).
-    """
-    b, q, c = as_arrays(1, bids=bids, quantities=quantities, costs=costs)
-    check_shapes(b, q, c)
-    d = as_number("demand", demand)
-    params = _raw_settings(lambda_bid_penalty, unit_lol_penalty, demand_scale, cost_scale, time_horizon)
-    ffi, lib = _library.get()
-    n, kind = len(b), b.dtype.name
-    cleared, rewards = np.empty(n, b.dtype), np.empty(n, b.dtype)
-    price, err = ffi.new("double *"), _library.new_error()
-    call = lib.marl_market_step_f32 if kind == "float32" else lib.marl_market_step_f64
-    status = call(
-        pointer(b, kind), n, pointer(q, kind), n, pointer(c, kind), n, d, params, price,
-        pointer(cleared, kind), n, pointer(rewards, kind), n, err,
-    )  # fmt: skip
-    _library.check(status, err)
-    return price[0], cleared, rewards
-
-
-def _raw_settings(
-    lambda_bid_penalty: Any, unit_lol_penalty: Any, demand_scale: Any, cost_scale: Any, time_horizon: Any
-) -> Any:
-    """The settings unchecked, so that the library reports wrong ones after wrong bids, quantities and demand."""
-    params = _params()
-    for name, value in (
-        ("lambda_bid_penalty", lambda_bid_penalty), ("unit_lol_penalty", unit_lol_penalty),
-        ("demand_scale", demand_scale), ("cost_scale", cost_scale),
-    ):  # fmt: skip
-        setattr(params, name, as_number(name, value, "parameter_invalid"))
-    if isinstance(time_horizon, bool) or not isinstance(time_horizon, (int, np.integer)):
-        message = f"time_horizon: expected an integer >= 0, got {time_horizon!r}"
-        raise error_for("parameter_invalid", message)
-    params.time_horizon = max(-1, min(int(time_horizon), 2**62))
-    return params
-
-
-def market_clearing_batch(
-    bids: ArrayLike, quantities: ArrayLike, demand: ArrayLike, *, num_threads: int | None = None
-) -> tuple[Array, Array]:
-    """Clear E markets of N units: `bids`, `quantities` (E, N), `demand` (E,) -> prices (E,), q_cleared (E, N).
-
-    Units, dtypes and errors as in `market_clearing`; messages name market and unit. `num_threads` limits the threads
-    (None: `MARL_FFI_NUM_THREADS` or what the machine offers); results do not depend on it.
-    """
-    b, q = as_arrays(2, bids=bids, quantities=quantities)
-    check_shapes(b, q)
-    d = as_demands(demand, len(b))
-    _, lib = _library.get()
-    kind, err = b.dtype.name, _library.new_error()
-    prices, cleared = np.empty(len(b), b.dtype), np.empty(b.shape, b.dtype)
-    call = lib.marl_market_clear_batch_f32 if kind == "float32" else lib.marl_market_clear_batch_f64
-    status = call(
-        pointer(b, kind), b.size, pointer(q, kind), q.size, pointer(d, "float64"), len(d), b.shape[1], _params(),
-        pointer(prices, kind), prices.size, pointer(cleared, kind), cleared.size, _threads(num_threads), err,
-    )  # fmt: skip
-    _library.check(status, err)
-    return prices, cleared
-
-
-def environment_step_batch(
-    bids: ArrayLike, quantities: ArrayLike, costs: ArrayLike, demand: ArrayLike, lambda_bid_penalty: float,
-    unit_lol_penalty: float, demand_scale: float, cost_scale: float, time_horizon: int, *,
-    num_threads: int | None = None,
-) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Clear E markets of the same N units and pay everybody: prices (E,), q_cleared (E, N), rewards (E, N).
-
-    `bids`, `quantities` (E, N), `costs` (N,), `demand` (E,); the rest as in `environment_step` and
-    `market_clearing_batch`.
-    """
-    b, q, c = as_arrays(2, bids=bids, quantities=quantities, costs=costs)
-    check_shapes(b, q, c)
-    d = as_demands(demand, len(b))
-    params = _raw_settings(lambda_bid_penalty, unit_lol_penalty, demand_scale, cost_scale, time_horizon)
-    _, lib = _library.get()
-    kind, err = b.dtype.name, _library.new_error()
-    prices, cleared, rewards = np.empty(len(b), b.dtype), np.empty(b.shape, b.dtype), np.empty(b.shape, b.dtype)
-    call = lib.marl_market_step_batch_f32 if kind == "float32" else lib.marl_market_step_batch_f64
-    status = call(
-        pointer(b, kind), b.size, pointer(q, kind), q.size, pointer(c, kind), c.size, pointer(d, "float64"), len(d),
-        b.shape[1], params, pointer(prices, kind), prices.size, pointer(cleared, kind), cleared.size,
-        pointer(rewards, kind), rewards.size, _threads(num_threads), err,
-    )  # fmt: skip
-    _library.check(status, err)
-    return prices, cleared, rewards
-
-
-def _threads(num_threads: int | None) -> int:
-    if num_threads is None:
-        return 0
-    if isinstance(num_threads, bool) or not isinstance(num_threads, (int, np.integer)) or num_threads < 1:
-        message = f"num_threads: expected an integer >= 1 or None, got {num_threads!r}"
-        raise error_for("invalid_argument", message)
-    return min(int(num_threads), 1024)
-
-
-def clear_with_storage(
-    bids: ArrayLike, quantities: ArrayLike, demand: float, buy_bid: float, buy_quantity: float
-) -> tuple[float, Array, float]:
-    """Clear one market with a storage buyer, which takes cheap energy but never lifts the price above its bid.
-
-    `buy_bid` in $/MWh, finite; `buy_quantity` in MW, finite, >= 0; the rest as in `market_clearing`. Returns price,
-    q_cleared (N,) and the MW bought.
-    """
-    b, q = as_arrays(1, bids=bids, quantities=quantities)
-    check_shapes(b, q)
-    numbers = [as_number(*x) for x in (("demand", demand), ("buy_bid", buy_bid), ("buy_quantity", buy_quantity))]
-    ffi, lib = _library.get()
-    n, kind, cleared, err = len(b), b.dtype.name, np.empty(len(b), b.dtype), _library.new_error()
-    price, charged = ffi.new("double *"), ffi.new("double *")
-    call = lib.marl_market_clear_with_storage_f32 if kind == "float32" else lib.marl_market_clear_with_storage_f64
-    status = call(
-        pointer(b, kind), n, pointer(q, kind), n, *numbers, ffi.NULL, price, pointer(cleared, kind), n, charged, err,
-    )  # fmt: skip
-    _library.check(status, err)
-    return price[0], cleared, charged[0]
-
-
-def _alone(name: str, features: int, args: tuple[Any, ...]) -> Array:
-    names = ("demand_t", "capacity_i", "cost_i", "t", "demand_scale", "capacity_scale", "cost_scale")
-    numbers = [as_number(*pair) for pair in zip(names, args, strict=True)]
-    t = args[3]
-    if isinstance(t, bool) or not isinstance(t, (int, np.integer)) or not 0 <= t < 2**62:
-        raise error_for("invalid_argument", f"t: expected an hour >= 0, got {t!r}")
-    ffi, lib = _library.get()
-    out, err = np.empty(features), _library.new_error()
-    status = lib.marl_market_observe(
-        name.encode(), *numbers[:3], int(t), *numbers[4:], pointer(out, "float64"), features, err
-    )
-    _library.check(status, err)
-    return out
-
-
-def simple_observer(
-    demand_t: float, capacity_i: float, cost_i: float, t: int, demand_scale: float, capacity_scale: float,
-    cost_scale: float,
-) -> Array:  # fmt: skip
-    """Demand, capacity and cost over their scales, and the hour of the day over 24: float64, shape (4,)."""
-    return _alone("simple", 4, (demand_t, capacity_i, cost_i, t, demand_scale, capacity_scale, cost_scale))
-
-
-def simple_observer_v3(
-    demand_t: float, capacity_i: float, cost_i: float, t: int, demand_scale: float, capacity_scale: float,
-    cost_scale: float,
-) -> Array:  # fmt: skip
-    """Demand, capacity and cost over their scales, sine and cosine of the hour and of the day: float64, (7,)."""
-    return _alone("simple_v3", 7, (demand_t, capacity_i, cost_i, t, demand_scale, capacity_scale, cost_scale))
+        self._observe = _closed("Observer")

@@ -447,8 +447,10 @@ def market_clearing(bids: ArrayLike, quantities: ArrayLike, demand: float) -> tu
     return float(price), q_cleared
 
 
-def market_clearing_batch(bids: ArrayLike, quantities: ArrayLike, demand: ArrayLike) -> tuple[Array, Array]:
-    """As `market.market_clearing_batch`."""
+def market_clearing_batch(
+    bids: ArrayLike, quantities: ArrayLike, demand: ArrayLike, *, num_threads: int | None = None
+) -> tuple[Array, Array]:
+    """As `market.market_clearing_batch`; `num_threads` has no effect here."""
     prices, q_cleared = clear_batch(*inputs.checked_markets(bids, quantities, demand))
     return prices, q_cleared
 
@@ -466,9 +468,10 @@ def environment_step(
 
 def environment_step_batch(
     bids: ArrayLike, quantities: ArrayLike, costs: ArrayLike, demand: ArrayLike, lambda_bid_penalty: float,
-    unit_lol_penalty: float, demand_scale: float, cost_scale: float, time_horizon: int,
+    unit_lol_penalty: float, demand_scale: float, cost_scale: float, time_horizon: int, *,
+    num_threads: int | None = None,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
-    """As `market.environment_step_batch`."""
+    """As `market.environment_step_batch`; `num_threads` has no effect here."""
     b, q, d, c = inputs.checked_markets(bids, quantities, demand, costs)
     settings = inputs.check_settings(lambda_bid_penalty, unit_lol_penalty, demand_scale, cost_scale, time_horizon)
     prices, q_cleared, rewards = step_batch(b, q, c, d, *astuple(settings))

@@ -330,10 +330,11 @@ class ReferenceEngine:
         if bad.any():
             i, a, *component = (int(k) for k in np.argwhere(bad)[0])
             where = "".join(f"[{k}]" for k in component)
-            low, high = self._low[(a, *component)], self._high[(a, *component)]
+            at = (a, *component)
+            low, high, got = self._low[at], self._high[at], actions[i][at]
             message = (
                 f"actions[{i}][{a}]{where}: environment {i}, agent {self.spec['agents'][a]['name']}, component "
-                f"{component[0] if component else 0}: expected {low} to {high}, got {actions[(i, a, *component)]}"
+                f"{component[0] if component else 0}: expected {low} to {high}, got {got}"
             )
             raise error_for("action_invalid", message)
         if not self.environment.clip_actions:

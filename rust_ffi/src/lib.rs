@@ -12,3 +12,8 @@ pub mod engine;
 pub mod envs;
 pub mod ffi;
 pub mod simd;
+
+/// The guide to a new environment compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/adding_an_environment.md")]
+struct Guide;

@@ -75,9 +75,7 @@ mod naive {
             }
             cleared[unit] = quantities[unit];
         }
-        let offering: Vec<usize> = (0..bids.len()).filter(|&k| quantities[k] > R::ZERO).collect();
-        // Of equal bids the first: the two zeros differ in sign.
-        let highest = offering.iter().copied().reduce(|best, k| if bids[best] < bids[k] { k } else { best });
+        let highest = order.iter().copied().filter(|&k| quantities[k] > R::ZERO).next_back();
         let mut price = match margin {
             Some(unit) => bids[unit],
             None => {

@@ -114,6 +114,12 @@ impl<'a> Infos<'a> {
         !self.0[0].is_empty()
     }
 
+    /// The first `N` arrays, all of one type.
+    pub fn typed<T: Element, const N: usize>(&mut self) -> [&mut [T]; N] {
+        let mut arrays = self.0.iter_mut();
+        std::array::from_fn(|_| arrays.next().map(|bytes| bytemuck::cast_slice_mut(bytes)).unwrap_or_default())
+    }
+
     /// Array `k`, `(rows, width)`.
     #[inline]
     pub fn get_mut<T: Element>(&mut self, k: usize) -> &mut [T] {

@@ -1,7 +1,7 @@
 //! NEON, which every 64-bit Arm CPU has.
 
 use super::lanes::{Lanes, Lanes64, Mask, Simd};
-use super::Kernel;
+use super::{Isa, Kernel, Level};
 use std::arch::aarch64::*;
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -16,6 +16,10 @@ pub fn run_neon<K: Kernel>(kernel: K) -> K::Output {
 }
 
 impl Simd for Neon {
+    #[inline(always)]
+    fn level(self) -> Level {
+        Level(Isa::Neon)
+    }
     type F32 = F32x4;
     type F64 = F64x2;
 }

@@ -1,12 +1,15 @@
 //! What a kernel may ask of lanes. Every operation gives the same bits on every instruction set: IEEE
 //! arithmetic without contraction, and comparisons, minima and selections defined to the last sign of zero.
 
+use super::Level;
 use bytemuck::Pod;
 use std::fmt::{Debug, Display};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A token for one instruction set. A value of it proves that the CPU supports the set.
 pub trait Simd: Copy + Send + Sync + 'static {
+    /// The level that this token proves: for pieces of work that are compiled once and called, not inlined.
+    fn level(self) -> Level;
     /// Lanes of 32-bit floats.
     type F32: Lanes<Self, Scalar = f32>;
     /// Lanes of 64-bit floats.
@@ -49,6 +52,8 @@ pub trait Real:
     fn load_wide<S: Simd>(s: S, from: &[Self], fill: f64) -> S::F64;
     /// Rounds each lane to this precision and widens it again.
     fn round_wide<S: Simd>(s: S, x: S::F64) -> S::F64;
+    /// Writes the lanes to as many elements as there are, rounded to this precision.
+    fn store_rounded<S: Simd>(x: S::F64, to: &mut [Self]);
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool {
         self.to_f64().is_finite()
@@ -71,6 +76,14 @@ impl Real for f32 {
         let mut lanes = [0.0; 8];
         x.store(&mut lanes);
         S::F64::from_fn(s, |k| f64::from(lanes[k] as f32))
+    }
+    #[inline(always)]
+    fn store_rounded<S: Simd>(x: S::F64, to: &mut [Self]) {
+        let mut lanes = [0.0; 8];
+        x.store(&mut lanes);
+        for (to, lane) in to.iter_mut().zip(&lanes[..S::F64::WIDTH]) {
+            *to = *lane as f32;
+        }
     }
     #[inline(always)]
     fn from_f64(x: f64) -> Self {
@@ -105,6 +118,10 @@ impl Real for f64 {
     #[inline(always)]
     fn round_wide<S: Simd>(_: S, x: S::F64) -> S::F64 {
         x
+    }
+    #[inline(always)]
+    fn store_rounded<S: Simd>(x: S::F64, to: &mut [Self]) {
+        x.store(to);
     }
     #[inline(always)]
     fn from_f64(x: f64) -> Self {

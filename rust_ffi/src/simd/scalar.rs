@@ -1,6 +1,7 @@
 //! One lane: the fallback everywhere, and the plainest reading of what each operation means.
 
 use super::lanes::{Lanes, Lanes64, Mask, Simd};
+use super::Level;
 use std::ops::{Add, Div, Mul, Sub};
 
 /// No special instructions.
@@ -8,6 +9,10 @@ use std::ops::{Add, Div, Mul, Sub};
 pub struct Scalar;
 
 impl Simd for Scalar {
+    #[inline(always)]
+    fn level(self) -> Level {
+        Level::SCALAR
+    }
     type F32 = One<f32>;
     type F64 = One<f64>;
 }

@@ -4,7 +4,7 @@
 //! only be made from its token, and a token only exists inside [`run_avx2`] or [`run_avx512`].
 
 use super::lanes::{Lanes, Lanes64, Mask, Simd};
-use super::Kernel;
+use super::{Isa, Kernel, Level};
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -51,11 +51,19 @@ pub unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
 }
 
 impl Simd for Avx2 {
+    #[inline(always)]
+    fn level(self) -> Level {
+        Level(Isa::Avx2)
+    }
     type F32 = F32x8;
     type F64 = F64x4;
 }
 
 impl Simd for Avx512 {
+    #[inline(always)]
+    fn level(self) -> Level {
+        Level(Isa::Avx512)
+    }
     type F32 = F32x16;
     type F64 = F64x8;
 }

@@ -2,6 +2,7 @@
 //! market per lane. Tests hold the two equal, bit for bit.
 
 use super::merit_order::MeritOrder;
+use super::networks::sort_stably;
 use crate::simd::{for_registers, Lanes, Mask, Real, Simd};
 
 /// Who sets the price when demand is not met.
@@ -218,8 +219,7 @@ pub struct ClearedLanes<S: Simd, V: Lanes<S>> {
 }
 
 /// Clears one market of `n` units per lane; the rules suit lanes. Units beyond `n` fill up to `N`: they bid the largest
-/// float and offer nothing. Sorting is by insertion, with strict comparisons, so ties keep the order of their
-/// indices.
+/// float and offer nothing. Sorting is stable, so ties keep the order of their indices.
 #[inline(always)]
 pub fn clear_lanes<S: Simd, V: Lanes<S>, const N: usize>(
     s: S,
@@ -234,23 +234,7 @@ pub fn clear_lanes<S: Simd, V: Lanes<S>, const N: usize>(
     let one = V::splat(s, V::Scalar::ONE);
     let mut sorted_bids = *bids;
     let mut sorted_quantities = *quantities;
-    for newcomer in 1..N {
-        // Every unit strictly greater than the newcomer moves one place on; the newcomer takes the gap.
-        let (b, q) = (bids[newcomer], quantities[newcomer]);
-        let mut here_moves = b.lt(sorted_bids[newcomer - 1]);
-        sorted_bids[newcomer] = V::select(here_moves, sorted_bids[newcomer - 1], b);
-        sorted_quantities[newcomer] = V::select(here_moves, sorted_quantities[newcomer - 1], q);
-        for k in (1..newcomer).rev() {
-            let below_moves = b.lt(sorted_bids[k - 1]);
-            let arriving_b = V::select(below_moves, sorted_bids[k - 1], b);
-            let arriving_q = V::select(below_moves, sorted_quantities[k - 1], q);
-            sorted_bids[k] = V::select(here_moves, arriving_b, sorted_bids[k]);
-            sorted_quantities[k] = V::select(here_moves, arriving_q, sorted_quantities[k]);
-            here_moves = below_moves;
-        }
-        sorted_bids[0] = V::select(here_moves, b, sorted_bids[0]);
-        sorted_quantities[0] = V::select(here_moves, q, sorted_quantities[0]);
-    }
+    sort_stably::<S, V, N>(&mut sorted_bids, &mut sorted_quantities);
 
     // A running sum reaches demand if it reaches the next number of its own precision.
     let threshold = V::from_fn(s, |lane| V::Scalar::not_below(demand[lane]));
@@ -272,20 +256,31 @@ pub fn clear_lanes<S: Simd, V: Lanes<S>, const N: usize>(
     let mut below = [V::Scalar::ZERO; 16];
     before.store(&mut below);
     let rest = V::from_fn(s, |lane| V::Scalar::from_f64(demand[lane] - below[lane].to_f64()));
-    let mut full_ties = zero;
-    for k in 0..N {
-        let full_tie = sorted_bids[k].eq(price).and_not(met_at[k]);
-        full_ties = full_ties + V::select(full_tie, one, zero);
+    let mut at_price = zero;
+    for bid in bids {
+        at_price = at_price + V::select(bid.eq(price), one, zero);
     }
-
-    let mut ties = zero;
     let short = zero.eq(zero).and_not(met);
-    for k in 0..N {
-        let is_tied = bids[k].eq(price);
-        let in_full = bids[k].lt(price).or(is_tied.and(ties.lt(full_ties))).or(short);
-        let is_marginal = is_tied.and(ties.eq(full_ties));
-        cleared[k] = V::select(in_full, quantities[k], V::select(is_marginal, rest, zero));
-        ties = ties + V::select(is_tied, one, zero);
+    if !one.lt(at_price).any() {
+        // Nobody ties with a marginal unit.
+        for k in 0..N {
+            let in_full = bids[k].lt(price).or(short);
+            cleared[k] = V::select(in_full, quantities[k], V::select(bids[k].eq(price), rest, zero));
+        }
+    } else {
+        let mut full_ties = zero;
+        for k in 0..N {
+            let full_tie = sorted_bids[k].eq(price).and_not(met_at[k]);
+            full_ties = full_ties + V::select(full_tie, one, zero);
+        }
+        let mut ties = zero;
+        for k in 0..N {
+            let is_tied = bids[k].eq(price);
+            let in_full = bids[k].lt(price).or(is_tied.and(ties.lt(full_ties))).or(short);
+            let is_marginal = is_tied.and(ties.eq(full_ties));
+            cleared[k] = V::select(in_full, quantities[k], V::select(is_marginal, rest, zero));
+            ties = ties + V::select(is_tied, one, zero);
+        }
     }
     let cap = V::splat(s, V::Scalar::from_f64(rules.price_cap));
     ClearedLanes { price: V::select(cap.lt(price), cap, price), met, supply: sum }

@@ -9,7 +9,7 @@ use super::storage::{purchase, Battery};
 use crate::engine::actions::Actions;
 use crate::engine::columns::{Columns, Dtype, Element};
 use crate::engine::vec_env::{Infos, Turn};
-use crate::simd::{math, Kernel, Lanes, Mask, Real, Scalar, Simd};
+use crate::simd::{self, math, Kernel, Lanes, Mask, Real, Scalar, Simd};
 
 /// Who sits where, and what those play who do not learn.
 pub struct Seats<R> {
@@ -186,42 +186,44 @@ impl<R: Real + Element> Market<R> {
     /// Offers of all learners of all rows.
     #[inline(always)]
     fn project_all<S: Simd>(&self, s: S, actions: Actions<'_>, work: &mut Work<R>) {
-        let learners = &self.seats.learners;
+        let seats = &self.seats;
+        let learners = seats.learners.len();
         let agents = self.options.params.num_agents();
         let narrow = actions.dtype() == Dtype::Float32;
         let count = actions.len() / 2;
         let (mut row_start, mut learner) = (0, 0);
-        for first in (0..count).step_by(S::F64::WIDTH) {
+        let mut first = 0;
+        while first < count {
             let there = S::F64::WIDTH.min(count - first);
-            let component = |k: usize| match actions {
-                Actions::F32(x) => load_pairs(s, &x[2 * first..], k),
-                Actions::F64(x) => load_pairs(s, &x[2 * first..], k),
-                _ => S::F64::splat(s, 0.0),
+            let lowest = S::F64::load_or(s, &seats.lowest[learner..], 0.0);
+            let capacity = S::F64::load_or(s, &seats.wide_capacities[learner..], 0.0);
+            let cost = S::F64::load_or(s, &seats.wide_costs[learner..], 0.0);
+            let action = match actions {
+                Actions::F32(x) => [load_pairs(s, &x[2 * first..], 0), load_pairs(s, &x[2 * first..], 1)],
+                Actions::F64(x) => [load_pairs(s, &x[2 * first..], 0), load_pairs(s, &x[2 * first..], 1)],
+                _ => [S::F64::splat(s, 0.0); 2],
             };
-            let repeated = |from: &[f64]| S::F64::from_fn(s, |lane| from[(learner + lane) % learners.len()]);
-            let load = |from: &[f64]| {
-                if learners.len() >= S::F64::WIDTH {
-                    S::F64::load_or(s, &from[learner..], 0.0)
-                } else {
-                    repeated(from)
-                }
-            };
-            let seats = &self.seats;
-            let (lowest, capacity, cost) = (load(&seats.lowest), load(&seats.wide_capacities), load(&seats.wide_costs));
-            let [q, b] = self.project(s, [component(0), component(1)], lowest, capacity, cost, narrow);
-            let (mut quantities, mut bids) = ([0.0; MOST_LANES], [0.0; MOST_LANES]);
-            q.store(&mut quantities);
-            b.store(&mut bids);
-            for lane in 0..there {
-                let at = row_start + learners[learner];
-                work.quantities[at] = R::from_f64(quantities[lane]);
-                work.bids[at] = R::from_f64(bids[lane]);
-                learner += 1;
-                if learner == learners.len() {
-                    learner = 0;
-                    row_start += agents;
+            let [q, b] = self.project(s, action, lowest, capacity, cost, narrow);
+            if learners == agents {
+                R::store_rounded::<S>(q, &mut work.quantities[first..first + there]);
+                R::store_rounded::<S>(b, &mut work.bids[first..first + there]);
+                learner = (learner + there) % learners;
+            } else {
+                let (mut quantities, mut bids) = ([R::ZERO; MOST_LANES], [R::ZERO; MOST_LANES]);
+                R::store_rounded::<S>(q, &mut quantities);
+                R::store_rounded::<S>(b, &mut bids);
+                for lane in 0..there {
+                    let at = row_start + seats.learners[learner];
+                    work.quantities[at] = quantities[lane];
+                    work.bids[at] = bids[lane];
+                    learner += 1;
+                    if learner == learners {
+                        learner = 0;
+                        row_start += agents;
+                    }
                 }
             }
+            first += S::F64::WIDTH;
         }
     }
 }
@@ -272,33 +274,40 @@ fn step_hour<S: Simd, R: Real + Element>(s: S, market: &Market<R>, turn: Turn<'_
         work.wide_demand[row] = work.demand[row].to_f64();
         terminated[row] = u8::from(t + 1 >= hours);
     }
-    let many = ManyMarkets {
-        rules: &market.options.rules,
-        offers: Offers {
-            bids: &work.bids,
-            quantities: &work.quantities,
-            demand: &work.wide_demand,
-            num_generators: agents,
-        },
-        costs: Some(Costs { costs: &market.seats.costs, terms: market.terms }),
-        results: Results {
-            prices: &mut work.prices,
-            cleared: &mut work.cleared,
-            rewards: &mut work.rewards,
-            unserved: &mut work.unserved,
-            lol: &mut work.lol,
-        },
+    let offers =
+        Offers { bids: &work.bids, quantities: &work.quantities, demand: &work.wide_demand, num_generators: agents };
+    let costs = Some(Costs { costs: &market.seats.costs, terms: market.terms });
+    let rules = &market.options.rules;
+    let learners = &market.seats.learners;
+    if infos.wanted() && !market.options.history {
+        // Straight to where they are wanted.
+        let [prices, wanted, unserved, cleared, all_rewards, bids, quantities] = infos.typed::<R, 7>();
+        let results = Results { prices, cleared, rewards: &mut *all_rewards, unserved, lol: &mut [] };
+        simd::run(s.level(), ManyMarkets { rules, offers, costs, results });
+        wanted.copy_from_slice(&work.demand);
+        bids.copy_from_slice(&work.bids);
+        quantities.copy_from_slice(&work.quantities);
+        pay_learners(learners, agents, all_rewards, rewards);
+        return;
+    }
+    let results = Results {
+        prices: &mut work.prices,
+        cleared: &mut work.cleared,
+        rewards: &mut work.rewards,
+        unserved: &mut work.unserved,
+        lol: &mut work.lol,
     };
-    many.run(s);
-    pay_learners(market, work, rewards);
+    simd::run(s.level(), ManyMarkets { rules, offers, costs, results });
+    pay_learners(learners, agents, &work.rewards, rewards);
     if infos.wanted() {
-        infos.get_mut::<R>(0).copy_from_slice(&work.prices);
-        infos.get_mut::<R>(1).copy_from_slice(&work.demand);
-        infos.get_mut::<R>(2).copy_from_slice(&work.unserved);
-        infos.get_mut::<R>(3).copy_from_slice(&work.cleared);
-        infos.get_mut::<R>(4).copy_from_slice(&work.rewards);
-        infos.get_mut::<R>(5).copy_from_slice(&work.bids);
-        infos.get_mut::<R>(6).copy_from_slice(&work.quantities);
+        let [prices, wanted, unserved, cleared, all_rewards, bids, quantities] = infos.typed::<R, 7>();
+        prices.copy_from_slice(&work.prices);
+        wanted.copy_from_slice(&work.demand);
+        unserved.copy_from_slice(&work.unserved);
+        cleared.copy_from_slice(&work.cleared);
+        all_rewards.copy_from_slice(&work.rewards);
+        bids.copy_from_slice(&work.bids);
+        quantities.copy_from_slice(&work.quantities);
     }
     if market.options.history {
         for row in 0..rows {
@@ -308,13 +317,12 @@ fn step_hour<S: Simd, R: Real + Element>(s: S, market: &Market<R>, turn: Turn<'_
     }
 }
 
-fn pay_learners<R: Real + Element>(market: &Market<R>, work: &Work<R>, rewards: &mut [R]) {
-    let agents = market.options.params.num_agents();
-    let learners = &market.seats.learners;
+/// Hands the learners their own of all rewards.
+fn pay_learners<R: Copy>(learners: &[usize], agents: usize, all: &[R], paid: &mut [R]) {
     if learners.len() == agents {
-        return rewards.copy_from_slice(&work.rewards);
+        return paid.copy_from_slice(all);
     }
-    for (paid, all) in rewards.chunks_exact_mut(learners.len()).zip(work.rewards.chunks_exact(agents)) {
+    for (paid, all) in paid.chunks_exact_mut(learners.len()).zip(all.chunks_exact(agents)) {
         for (paid, seat) in paid.iter_mut().zip(learners) {
             *paid = all[*seat];
         }
@@ -507,7 +515,7 @@ fn step_rows<S: Simd, R: Real + Element>(s: S, market: &Market<R>, turn: Turn<'_
             }
         }
     }
-    pay_learners(market, work, rewards);
+    pay_learners(learners, agents, &work.rewards, rewards);
     if infos.wanted() {
         infos.get_mut::<R>(4).copy_from_slice(&work.rewards);
     }

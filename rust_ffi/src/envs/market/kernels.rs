@@ -421,8 +421,8 @@ fn rows_of_markets<S: Simd, R: Real>(s: S, many: &mut ManyMarkets<'_, R>) {
 fn load_columns<S: Simd, R: Real, const N: usize>(s: S, rows: &[R], n: usize, columns: &mut [R::Lanes<S>; N]) {
     let width = <R::Lanes<S> as Lanes<S>>::WIDTH;
     let zero = R::Lanes::<S>::splat(s, R::ZERO);
-    let last = rows.len() / n - 1;
-    if n == N && last + 1 >= width {
+    if n == N && rows.len() == width * N {
+        let rows = &rows[..width * N];
         for_squares!(N, width, |unit, units| {
             let mut square = [zero; 16];
             for row in 0..width {
@@ -435,6 +435,7 @@ fn load_columns<S: Simd, R: Real, const N: usize>(s: S, rows: &[R], n: usize, co
         });
         return;
     }
+    let last = rows.len() / n - 1;
     for unit in 0..n.min(N) {
         columns[unit] = R::Lanes::<S>::from_fn(s, |lane| rows[lane.min(last) * n + unit]);
     }
@@ -444,7 +445,8 @@ fn load_columns<S: Simd, R: Real, const N: usize>(s: S, rows: &[R], n: usize, co
 #[inline(always)]
 fn store_columns<S: Simd, R: Real, const N: usize>(s: S, columns: &[R::Lanes<S>; N], n: usize, rows: &mut [R]) {
     let width = <R::Lanes<S> as Lanes<S>>::WIDTH;
-    if n == N && rows.len() >= width * N {
+    if n == N && rows.len() == width * N {
+        let rows = &mut rows[..width * N];
         for_squares!(N, width, |unit, units| {
             let mut square = [R::Lanes::<S>::splat(s, R::ZERO); 16];
             for k in 0..units {
@@ -485,16 +487,16 @@ fn lane_block<S: Simd, R: Real, const N: usize>(s: S, many: &mut ManyMarkets<'_,
     let zero = V::<S, R>::splat(s, R::ZERO);
     let mut bids = [V::<S, R>::splat(s, R::MAX); N];
     let mut quantities = [zero; N];
-    load_columns::<S, R, N>(s, &many.offers.bids[first * n..], n, &mut bids);
-    load_columns::<S, R, N>(s, &many.offers.quantities[first * n..], n, &mut quantities);
+    let block = first * n..(first + there) * n;
+    load_columns::<S, R, N>(s, &many.offers.bids[block.clone()], n, &mut bids);
+    load_columns::<S, R, N>(s, &many.offers.quantities[block.clone()], n, &mut quantities);
     let mut wanted = [0.0; 16];
     for (to, demand) in wanted[..there].iter_mut().zip(&many.offers.demand[first..first + there]) {
         *to = *demand;
     }
     let mut cleared = [zero; N];
     let found = clear_lanes::<S, V<S, R>, N>(s, many.rules, &bids, &quantities, &wanted, n, &mut cleared);
-    let block = first * n..(first + there) * n;
-    found.price.store(&mut many.results.prices[first..]);
+    found.price.store(&mut many.results.prices[first..first + there]);
     store_columns::<S, R, N>(s, &cleared, n, &mut many.results.cleared[block.clone()]);
     let Some(costs) = many.costs else { return };
 
@@ -521,10 +523,10 @@ fn lane_block<S: Simd, R: Real, const N: usize>(s: S, many: &mut ManyMarkets<'_,
         }
     };
     if !many.results.unserved.is_empty() {
-        unserved.store(&mut many.results.unserved[first..]);
+        unserved.store(&mut many.results.unserved[first..first + there]);
     }
     if !many.results.lol.is_empty() {
-        lol.store(&mut many.results.lol[first..]);
+        lol.store(&mut many.results.lol[first..first + there]);
     }
     let lambda = V::<S, R>::splat(s, terms.lambda);
     let denominator = V::<S, R>::splat(s, terms.denominator);
@@ -534,7 +536,7 @@ fn lane_block<S: Simd, R: Real, const N: usize>(s: S, many: &mut ManyMarkets<'_,
             *column = V::<S, R>::splat(s, *cost);
         }
     } else {
-        load_columns::<S, R, N>(s, &costs.costs[first * n..], n, &mut columns);
+        load_columns::<S, R, N>(s, &costs.costs[block.clone()], n, &mut columns);
     }
     for unit in 0..N {
         let (cost, bid, quantity) = (columns[unit], bids[unit], cleared[unit]);

@@ -12,7 +12,7 @@
 //! never sorted twice. More than 256 units are sorted exactly from the start.
 
 use super::networks::{clean_lanes, sort_lanes};
-use crate::simd::{Lanes, Lanes64, Real, Simd};
+use crate::simd::{self, Kernel, Lanes, Lanes64, Real, Simd};
 
 /// Up to so many units are sorted by networks.
 const MOST: usize = 256;
@@ -58,24 +58,8 @@ impl MeritOrder {
     /// Sorts `bids`, all finite.
     #[inline(always)]
     pub fn sort<S: Simd, R: Real>(&mut self, s: S, bids: &[R]) {
-        self.exact.clear();
-        if bids.len() > MOST {
-            return self.sort_exactly(bids);
-        }
-        self.lanes = S::F64::WIDTH;
-        let registers = bids.len().div_ceil(S::F64::WIDTH).next_power_of_two();
-        self.count = registers * S::F64::WIDTH;
-        match registers {
-            1 => self.sort_registers::<S, R, 1>(s, bids),
-            2 => self.sort_registers::<S, R, 2>(s, bids),
-            4 => self.sort_registers::<S, R, 4>(s, bids),
-            8 => self.sort_registers::<S, R, 8>(s, bids),
-            16 => self.sort_registers::<S, R, 16>(s, bids),
-            32 => self.sort_registers::<S, R, 32>(s, bids),
-            64 => self.sort_registers::<S, R, 64>(s, bids),
-            128 => self.sort_registers::<S, R, 128>(s, bids),
-            _ => self.sort_registers::<S, R, 256>(s, bids),
-        }
+        // A call of its own: the networks are much code, to be compiled once for all who sort.
+        simd::run(s.level(), Sort { order: self, bids });
     }
 
     /// The order by keys, if they hold it; without an end.
@@ -163,6 +147,38 @@ impl MeritOrder {
         }
         for (register, to) in v.iter().zip(self.keys.chunks_exact_mut(width)) {
             register.store(to);
+        }
+    }
+}
+
+struct Sort<'a, R> {
+    order: &'a mut MeritOrder,
+    bids: &'a [R],
+}
+
+impl<R: Real> Kernel for Sort<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Sort { order, bids } = self;
+        order.exact.clear();
+        if bids.len() > MOST {
+            return order.sort_exactly(bids);
+        }
+        order.lanes = S::F64::WIDTH;
+        let registers = bids.len().div_ceil(S::F64::WIDTH).next_power_of_two();
+        order.count = registers * S::F64::WIDTH;
+        match registers {
+            1 => order.sort_registers::<S, R, 1>(s, bids),
+            2 => order.sort_registers::<S, R, 2>(s, bids),
+            4 => order.sort_registers::<S, R, 4>(s, bids),
+            8 => order.sort_registers::<S, R, 8>(s, bids),
+            16 => order.sort_registers::<S, R, 16>(s, bids),
+            32 => order.sort_registers::<S, R, 32>(s, bids),
+            64 => order.sort_registers::<S, R, 64>(s, bids),
+            128 => order.sort_registers::<S, R, 128>(s, bids),
+            _ => order.sort_registers::<S, R, 256>(s, bids),
         }
     }
 }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _library, errors
+from . import _library, _memory, errors
 from ._buffers import aligned, pointer
 
 Array = npt.NDArray[Any]
@@ -58,7 +58,7 @@ class NativeEngine:
             info["name"]: self._info(info, offset)
             for info, offset in zip(spec["infos"], info_offsets, strict=True)
         }
-        self._kept = []
+        self._kept: list[Any] = []
         self._io = self._make_io(self.out)
         if info_bytes:
             self._io.infos = self._keep(self._infos)
@@ -68,20 +68,20 @@ class NativeEngine:
         for dtype in spec["action_dtypes"]:
             self._prepare_step(dtype)
 
-    def _outputs(self, lead: tuple[int, ...]) -> SimpleNamespace:
-        """Zeroed arrays for the results of a step, or of as many steps as `lead` says."""
+    def _outputs(self, lead: tuple[int, ...], make: Callable[..., Array] = aligned) -> SimpleNamespace:
+        """Arrays for the results of a step, or of as many steps as `lead` says."""
         spec, rows = self.spec, (*lead, self.num_envs)
         agents = len(spec["agents"])
         observations = (*rows, *self._agents, *spec["observation_shape"])
         return SimpleNamespace(
-            observations=aligned(observations, spec["observation_dtype"]),
-            rewards=aligned((*rows, agents), spec["reward_dtype"]),
-            terminations=aligned(rows, np.bool_),
-            truncations=aligned(rows, np.bool_),
-            final_observations=aligned(observations, spec["observation_dtype"]),
-            final_mask=aligned(rows, np.bool_),
-            episode_returns=aligned((*rows, agents), np.float64),
-            episode_lengths=aligned(rows, np.int64),
+            observations=make(observations, spec["observation_dtype"]),
+            rewards=make((*rows, agents), spec["reward_dtype"]),
+            terminations=make(rows, np.bool_),
+            truncations=make(rows, np.bool_),
+            final_observations=make(observations, spec["observation_dtype"]),
+            final_mask=make(rows, np.bool_),
+            episode_returns=make((*rows, agents), np.float64),
+            episode_lengths=make(rows, np.int64),
         )
 
     def _info(self, info: Mapping[str, Any], offset: int) -> Array:
@@ -159,7 +159,9 @@ class NativeEngine:
 
     def rollout(self, num_steps: int, actions: Array | None) -> dict[str, Array]:
         """Step `num_steps` times in one call; arrays with a leading axis of that length."""
-        out = self._outputs((num_steps,))
+        out = self._outputs((num_steps,), _memory.empty)
+        # The rest is written in every row; this one only where an episode ends.
+        out.final_observations.fill(0)
         kept: list[Any] = []
 
         def keep(array: Array) -> Any:
@@ -169,10 +171,10 @@ class NativeEngine:
         io = self._make_io(out, keep)
         if actions is None:
             dtype = self.spec["agents"][0]["action"]["dtype"]
-            drawn = aligned((num_steps, *self._action_shape), dtype)
+            drawn = _memory.empty((num_steps, *self._action_shape), dtype)
             io.actions_out, io.actions_out_bytes = keep(drawn), drawn.nbytes
         else:
-            drawn = actions.copy()
+            drawn = _memory.copy(actions)
             io.actions, io.actions_bytes = keep(actions), actions.nbytes
             io.actions_dtype = _DTYPES[actions.dtype.name]
         _library.check(self._lib.marl_vec_env_rollout(self._opened(), num_steps, io, self._err), self._err)

@@ -1,0 +1,191 @@
+"""Writes the generated tables of README.md and docs/: `python docs/update.py [RESULTS.json]`.
+
+Tables between `<!-- NAME -->` and `<!-- /NAME -->` come from what the engine says of itself and from the C
+header; a test fails while they are out of date. RESULTS.json, made by `marl-ffi bench --all --json
+RESULTS.json`, fills in the measured numbers between `<!-- bench:start -->` and `<!-- bench:end -->`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import marl_ffi as mf
+from marl_ffi import bench
+from marl_ffi.errors import STATUSES
+
+ROOT = Path(__file__).resolve().parent.parent
+HEADER = ROOT / "include" / "marl_ffi.h"
+MARKET = "ElectricityMarket-v0"
+# What `spec` tells of the keys of `params` are their defaults; what they mean stands here.
+PARAMS = {
+    "N_generators": ("", "number of generators, at least 1"),
+    "T": ("hours", "hours of an episode, at least 1"),
+    "demand_profile": ("MW", "base demand, T numbers above 0"),
+    "capacities": ("MW", "N numbers of at least 0"),
+    "costs": ("$/MWh", "N finite numbers"),
+    "max_bid_delta": ("$/MWh", "largest distance of a bid from the cost, at least 0"),
+    "lambda_bid_penalty": ("", "weight of the bid penalty, at least 0"),
+    "unit_lol_penalty": ("$/MWh", "penalty for unserved demand, at least 0"),
+    "day_ahead": ("", "one step is a whole day"),
+    "bess": ("", "a battery, or `None`"),
+}
+REQUIRED = ("N_generators", "T", "demand_profile", "capacities", "costs")
+BESS = {
+    "power_mw": ("MW", "largest charge and discharge, above 0"),
+    "duration_h": ("hours", "hours of discharge at full power, above 0"),
+    "efficiency_rt": ("", "round-trip efficiency, above 0 and at most 1"),
+    "initial_soc_frac": (
+        "",
+        "charge at the start of every episode, as a fraction of the energy, from 0 to 1",
+    ),
+    "bid_ref": ("$/MWh", "price around which it bids, and its cost in observations"),
+}
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def code(value: str) -> str:
+    """A text set as code."""
+    return f"`{value}`"
+
+
+def spec_tables() -> dict[str, str]:
+    """Tables of the market, from its specification."""
+    spec = mf.spec(MARKET)
+    battery = mf.market.bess_params(4)
+    full = mf.spec(MARKET, params=battery, history=True)
+    known = spec["config"]["params"]
+    if set(known) != set(PARAMS) or set(battery["bess"]) != set(BESS):
+        raise SystemExit(f"{__file__}: PARAMS or BESS is out of date")
+    defaults = {key: "required" if key in REQUIRED else code(repr(known[key])) for key in PARAMS}
+    axes = {4: "M", 24: "T"}
+
+    def row(field: dict[str, Any]) -> list[str]:
+        shape = ", ".join(axes[size] for size in field["shape"])
+        return [code(field["name"]), field["dtype"], f"({shape})", field["unit"], field["description"]]
+
+    return {
+        "spec:parameters": table(
+            ("setting", "type", "default", "unit", "meaning"),
+            [
+                (code(p["name"]), p["type"], code(repr(p["default"])), p["unit"], p["description"])
+                for p in spec["parameters"]
+            ],
+        ),
+        "spec:params": table(
+            ("key", "default", "unit", "meaning"),
+            [(code(key), defaults[key], *about) for key, about in PARAMS.items()],
+        ),
+        "spec:bess": table(
+            ("key", "in `bess_params`", "unit", "meaning"),
+            [(code(key), code(repr(battery["bess"][key])), *about) for key, about in BESS.items()],
+        ),
+        "spec:infos": table(("info", "dtype", "shape", "unit", "meaning"), [row(x) for x in full["infos"]]),
+        "spec:columns": table(
+            ("column", "dtype", "shape", "unit", "meaning", "writable"),
+            [[*row(x), "yes" if x["writable"] else "no"] for x in full["columns"]],
+        ),
+    }
+
+
+def comment_before(header: str, start: int) -> str:
+    """The `//` lines that end just before position `start`, as one text."""
+    lines: list[str] = []
+    for line in reversed(header[:start].splitlines()):
+        if not line.strip().startswith("//"):
+            break
+        lines.append(line.strip().removeprefix("//").strip())
+    return " ".join(reversed(lines)).strip()
+
+
+def header_tables() -> dict[str, str]:
+    """Tables of the C ABI, from the comments of the header."""
+    header = HEADER.read_text(encoding="utf-8")
+    meanings = {
+        int(found.group(1)): comment_before(header, found.start())
+        for found in re.finditer(r"^ *MARL_STATUS_\w+ = (\d+),$", header, re.MULTILINE)
+    }
+    meanings[601] = "The object was closed. Raised by the Python layer alone."
+    body = re.search(r"^typedef struct marl_step_io \{\n(.*?)^\}", header, re.MULTILINE | re.DOTALL)
+    assert body is not None
+    fields = [
+        (code(found.group(2)), code(found.group(1).strip()), comment_before(body.group(1), found.start()))
+        for found in re.finditer(r"^ +([\w ]+?[ *]+)(\w+);$", body.group(1), re.MULTILINE)
+    ]
+    functions = [
+        (code(found.group(1)), re.split(r"(?<=\.)(?<!e\.g\.)\s", comment_before(header, found.start()))[0])
+        for found in re.finditer(r"^[\w ]+?[ *]+(marl_\w+)\(", header, re.MULTILINE)
+    ]
+    return {
+        "errors:reasons": table(
+            ("code", "reason", "exception", "meaning"),
+            [(str(n), code(name), code(kind.__name__), meanings[n]) for n, (name, kind) in STATUSES.items()],
+        ),
+        "header:step_io": table(("field", "type", "meaning"), fields),
+        "header:functions": table(("function", "what it does"), functions),
+    }
+
+
+def bench_block(results: dict[str, Any], headlines_only: bool) -> str:
+    """Machine and table of a benchmark run."""
+    machine, build = results["machine"], results["build"]
+    wanted = {(c.section, c.work, c.size, c.against) for c in bench.all_cases() if c.headline}
+    rows = [
+        row
+        for row in results["results"]
+        if not headlines_only or (row["section"], row["work"], row["size"], row["against"]) in wanted
+    ]
+
+    def cells(row: dict[str, Any]) -> list[str]:
+        times = [bench.duration(row[side]) for side in ("rival", "ours")]
+        goal = "" if row["required"] is None else f"{row['required']:g}"
+        return [row["work"], row["size"], row["against"], *times, f"{row['ratio']:.2f}", goal]
+
+    about = (
+        f"{machine['cpu']}, {machine['cores']} cores, load {machine['load']}, {machine['system']}, "
+        f"{build['simd']}; Python {machine['python']}, NumPy {machine['numpy']}, numba {machine['numba']}."
+    )
+    columns = ("work", "size", "against", "rival", "marl_ffi", "ratio", "goal")
+    return f"{about}\n\n{table(columns, [cells(row) for row in rows])}"
+
+
+def replaced(text: str, start: str, end: str, body: str) -> str:
+    """`text` with `body` between the marks `start` and `end`."""
+    before, found, rest = text.partition(start)
+    if not found:
+        return text
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"{start} without {end}")
+    return f"{before}{start}\n\n{body}\n\n{end}{after}"
+
+
+def pages() -> list[Path]:
+    """README and all pages."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def updated(path: Path, results: dict[str, Any] | None = None) -> str:
+    """What a page should say."""
+    text = path.read_text(encoding="utf-8")
+    for name, body in {**spec_tables(), **header_tables()}.items():
+        text = replaced(text, f"<!-- {name} -->", f"<!-- /{name} -->", body)
+    if results is not None:
+        body = bench_block(results, headlines_only=path.name == "README.md")
+        text = replaced(text, "<!-- bench:start -->", "<!-- bench:end -->", body)
+    return text
+
+
+if __name__ == "__main__":
+    measured = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")) if len(sys.argv) > 1 else None
+    for page in pages():
+        page.write_text(updated(page, measured), encoding="utf-8")

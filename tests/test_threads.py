@@ -1,0 +1,135 @@
+"""Threads and processes: one object in two threads, many objects in many, forks with a live pool."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from typing import Any
+
+import pytest
+from parity_support import answer
+from thread_support import large, large_hash, own_objects, together
+
+import marl_ffi as mf
+
+
+def child(call: str, **environment: str) -> Any:
+    """The result of a call of a function of `thread_support` in another process."""
+    return answer(f"import json, thread_support\nprint(json.dumps(thread_support.{call}))", **environment)
+
+
+# -- one object in two threads --------------------------------------------------------------------------
+
+
+def test_one_market_in_many_threads() -> None:
+    """Every call has its own price or its own error, or is told that the market is busy."""
+    told = child("shared_market()")
+    own = [
+        "price 99.0",
+        "MarketInputError demand_not_finite demand: expected a finite demand",
+        "MarketInputError demand_negative demand: expected at least 0",
+        "price 4.0",
+    ]
+    for expected, seen in zip(own, told, strict=True):
+        assert seen.pop(expected) > 0
+        for other in seen:
+            assert other.startswith("BusyError busy handle: another call is inside"), (expected, other)
+
+
+def test_one_batch_in_many_threads() -> None:
+    """The steps that were made are those of a serial run, each once; wrong actions never step."""
+    told = child("shared_vec_env()")
+    assert told["failures"] == [] and told["usable"]
+    assert told["tally"].pop("good: stepped", 0) and told["tally"].pop("bad: ActionError", 0), told
+    assert set(told["tally"]) <= {"good: BusyError", "bad: BusyError"}, told["tally"]
+    assert told["foreign"] == 0, f"{told['foreign']} results are of no serial run"
+
+
+def test_everything_is_busy_during_a_call_which_leaves_python_free() -> None:
+    told = child("inside_a_rollout()")
+    assert told["refused"] == dict.fromkeys(told["refused"], "BusyError busy") and len(told["refused"]) == 9
+    assert told["loops"] > 1000, "Python stood still while the engine worked"
+    assert told["same"]
+
+
+def test_closing_during_a_call_lets_it_finish() -> None:
+    assert child("closed_inside_a_rollout()") == {"in time": True, "refused": "closed", "same": True}
+
+
+# -- many objects in many threads -----------------------------------------------------------------------
+
+
+def test_objects_of_their_own_work_in_all_threads_at_once() -> None:
+    expected = [own_objects(k) for k in range(8)]
+    assert together(*(lambda k=k: own_objects(k) for k in range(8))) == expected
+    assert len(set(expected)) == 8
+
+
+def test_large_batches_of_their_own_share_the_pool() -> None:
+    expected = large_hash(1)
+    assert together(*(lambda n=n: large_hash(n) for n in (1, 2, 7, 3))) == [expected] * 4
+
+
+# -- the pool -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variable", "asked", "sizes"),
+    [
+        ("1", "None", [0, 0]),
+        ("3", "None, 1", [0, 2, 2]),
+        ("1", "5, None", [0, 4, 4]),
+    ],
+)
+def test_the_number_of_threads_is_the_one_asked_for(variable: str, asked: str, sizes: list[int]) -> None:
+    """By `MARL_FFI_NUM_THREADS` or the argument; there are none at import."""
+    told = child(f"pool_sizes({asked})", MARL_FFI_NUM_THREADS=variable)
+    assert told["info"] == int(variable) and told["hashes"] == [large_hash(1)]
+    assert told["sizes"] == (sizes if told["linux"] else [0] * len(sizes))
+
+
+def test_there_may_be_more_threads_than_cores() -> None:
+    told = child("pool_sizes(64, 4096)")
+    assert told["hashes"] == [large_hash(1)]
+    assert not told["linux"] or told["sizes"][1] > os.cpu_count()
+
+
+def test_without_a_wish_there_are_as_many_threads_as_cores() -> None:
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    told = answer("import json, marl_ffi; print(json.dumps(marl_ffi.build_info()['num_threads']))")
+    assert told == available
+
+
+def test_a_small_batch_stays_in_the_calling_thread() -> None:
+    code = "import json, thread_support as t; env = t.mf.make_vec(t.MARKET, 4); env.reset(seed=0)\n"
+    code += "for _ in range(30): env.step(env.action_space.sample())\n"
+    code += "print(json.dumps(t.pool_threads() if t.sys.platform == 'linux' else 0))"
+    assert answer(code, MARL_FFI_NUM_THREADS="8") == 0
+
+
+# -- processes ------------------------------------------------------------------------------------------
+
+
+def test_a_fork_with_a_live_pool() -> None:
+    """The child has no threads of its parent, makes its own, and both go on with the same results."""
+    code = "import json, warnings; warnings.simplefilter('ignore')\n"
+    told = answer(code + "import thread_support; print(json.dumps(thread_support.forked()))")
+    assert told == [large_hash(1)] * 4 + ["exit 0"]
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_multiprocessing(method: str) -> None:
+    code = (
+        "import json, multiprocessing, thread_support\n"
+        "if __name__ == '__main__':\n"
+        f"    with multiprocessing.get_context('{method}').Pool(2) as pool:\n"
+        "        print(json.dumps(pool.map(thread_support.large_hash, [1, 2, 3])))\n"
+    )
+    assert answer(code) == [large_hash(1)] * 3
+
+
+def test_an_object_cannot_be_sent_to_another_process() -> None:
+    """Rather than arrive there as a dead handle."""
+    for thing in (mf.Market(2), mf.Observer("simple", [1.0], [1.0], [1.0]), large(1)):
+        with pytest.raises((TypeError, AttributeError), match="pickle|local"):
+            pickle.dumps(thing)
