@@ -27,10 +27,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 RUST_SOURCES := $(shell find rust_ffi/src -name '*.rs') $(MANIFEST) rust_ffi/Cargo.lock
 BUILD_INPUTS := setup.py pyproject.toml include/marl_ffi.h $(RUST_SOURCES)
 
-.PHONY: help demo test test-rust test-python header lint types bench wheel wheel-test asv-smoke clean
+.PHONY: help demo test test-rust test-python header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.all ## clear a day of a real market, check it, draw it (DATA=directory with fleet and load)
 	$(if $(DATA),MARL_FFI_DATA="$(DATA)") $(VENV)/bin/marl-ffi demo --output demo/
@@ -65,6 +65,12 @@ wheel-test: $(VENV)/.test ## build one wheel and try it on every Python found he
 
 asv-smoke: $(VENV)/.dev ## run every asv benchmark once
 	$(PY) benchmarks/run.py smoke
+
+asv-continuous: $(VENV)/.dev ## build, measure and compare two commits (BASE=HEAD~1 HEAD=HEAD)
+	$(PY) benchmarks/run.py continuous $(or $(BASE),HEAD~1) $(or $(HEAD),HEAD)
+
+asv-publish: $(VENV)/.dev ## pages of all that `asv run` has measured, in html/
+	$(PY) benchmarks/run.py publish
 
 clean: ## remove what was built, .venv included
 	rm -rf $(VENV) .tools build dist html demo .asv *.egg-info marl_ffi/_cdef.py marl_ffi/_native* rust_ffi/target

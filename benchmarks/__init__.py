@@ -37,16 +37,14 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def _announce() -> None:
-    """Print `machine_line` in the first benchmark process of an asv run. asv shows it with `--show-stderr`.
+def announce(note: Path) -> None:
+    """Print `machine_line` in the first benchmark process of an asv run; asv shows it with `--show-stderr`.
 
-    asv starts a process per benchmark and reads nothing while it discovers them, so a note of who spoke last
-    decides: the run, known by asv's process, and the commit.
+    asv starts a process per benchmark, and hides what they print while it looks for benchmarks. `note` is a file
+    that says who spoke last: the run, known by asv's process, and the commit.
     """
-    home = os.environ.get("ASV_CONF_DIR")
-    if home is None or "run" not in sys.argv[1:2]:
+    if Path(sys.argv[0]).name != "benchmark.py" or sys.argv[1:2] != ["run"]:
         return
-    note = Path(home) / ".asv" / "announced"
     speaker = f"{os.getppid()} {os.environ.get('ASV_COMMIT')}"
     try:
         if note.is_file() and note.read_text() == speaker:
@@ -58,4 +56,4 @@ def _announce() -> None:
     print(machine_line())
 
 
-_announce()
+announce(Path(__file__).parents[1] / ".asv" / "announced")

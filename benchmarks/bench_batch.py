@@ -20,8 +20,7 @@ def _cut(arrays, size):
     """The first markets of a batch, in batches of `size`; costs are common to all."""
     bids, quantities, costs, demand = arrays
     return [
-        (bids[i : i + size], quantities[i : i + size], costs, demand[i : i + size])
-        for i in range(0, len(demand), size)
+        (bids[i : i + size], quantities[i : i + size], costs, demand[i : i + size]) for i in range(0, len(demand), size)
     ]
 
 

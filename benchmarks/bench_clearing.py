@@ -31,9 +31,7 @@ class BoundClear(Suite):
         else:
             markets = common.markets(backend, sets)
             calls = common.in_turn([(market.clear, each.demand) for market, each in zip(markets, sets)])
-            self.results = [
-                (market.clear(each.demand), market.q_cleared.copy()) for market, each in zip(markets, sets)
-            ]
+            self.results = [(market.clear(each.demand), market.q_cleared.copy()) for market, each in zip(markets, sets)]
 
             def run():
                 for clear, demand in calls:
@@ -87,9 +85,7 @@ class ClearWithStorage(Suite):
 
     def build(self, backend, num_generators):
         self.clear = clear = common.function(backend, "clear_with_storage")
-        self.sets = [
-            (each.bids, each.quantities, each.demand, 40.0, 20.0) for each in common.offers(num_generators)
-        ]
+        self.sets = [(each.bids, each.quantities, each.demand, 40.0, 20.0) for each in common.offers(num_generators)]
         inputs = common.in_turn(self.sets)
 
         def run():

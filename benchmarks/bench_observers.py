@@ -113,9 +113,7 @@ class Stateless(_Observing):
     covers = ("simple_observer", "simple_observer_v3")
 
     def looking(self, backend, observer, demand, capacities, costs):
-        function = common.function(
-            backend, "simple_observer" if observer == "simple" else "simple_observer_v3"
-        )
+        function = common.function(backend, "simple_observer" if observer == "simple" else "simple_observer_v3")
         scales = float(demand.max()), float(capacities.max()), float(costs.max())
         capacity, cost, profile = float(capacities[0]), float(costs[0]), demand.tolist()
         return lambda t: function(profile[t], capacity, cost, t, *scales)

@@ -66,9 +66,7 @@ def parser() -> argparse.ArgumentParser:
     two = modes.add_parser("continuous", help="compare two commits")
     two.add_argument("base", nargs="?", default="HEAD~1")
     two.add_argument("head", nargs="?", default="HEAD")
-    two.add_argument(
-        "--quick", action="store_true", help="one sample each: shows that it works, not how fast"
-    )
+    two.add_argument("--quick", action="store_true", help="one sample each: shows that it works, not how fast")
     two.add_argument("--factor", type=float, default=1.2, help="what counts as slower (default 1.2)")
     for mode in (smoke, two):
         mode.add_argument("--bench", action="append", default=[], help=BENCH_HELP)

@@ -122,8 +122,8 @@ typedef enum marl_market_array {
 
 // A market bound to buffers of its own: the fast way to clear one market again and again.
 //
-// 1. `marl_market_new`, 2. write to the arrays of `marl_market_data`, 3. `marl_market_clear` or
-// `marl_market_step`, 4. read dispatch and rewards, and so on from 2., 5. `marl_market_free`.
+// First `marl_market_new`; then, again and again: write to the arrays of `marl_market_data`, call
+// `marl_market_clear` or `marl_market_step`, read dispatch and rewards; at last `marl_market_free`.
 //
 // A handle takes one call at a time: a second one answers `MARL_STATUS_BUSY`.
 typedef struct marl_market marl_market;
@@ -135,8 +135,8 @@ typedef struct marl_observer marl_observer;
 
 // A batch of environments.
 //
-// 1. `marl_vec_env_new`, 2. `marl_vec_env_reset`, 3. `marl_vec_env_step` or `marl_vec_env_rollout`, as often as
-// wanted, 4. `marl_vec_env_free`.
+// First `marl_vec_env_new` and `marl_vec_env_reset`; then `marl_vec_env_step` or `marl_vec_env_rollout`, as often as
+// wanted; at last `marl_vec_env_free`.
 //
 // A handle may move between threads but takes one call at a time: a second one answers `MARL_STATUS_BUSY`.
 // Different handles are independent.
@@ -643,8 +643,9 @@ enum marl_status marl_observer_observe(struct marl_observer *observer, int64_t t
 // Parameters: `name` is "simple" (4 features), "simple_v2" (5) or "simple_v3" (7). Scales are finite and above
 // 0, the other numbers finite, `t` at least 0. `out` receives `len` features.
 //
-// Errors: `MARL_STATUS_UNKNOWN_ID`, `MARL_STATUS_INVALID_ARGUMENT`, `MARL_STATUS_LENGTH_MISMATCH`,
-// `MARL_STATUS_NULL_POINTER`. Safe from any thread.
+// Errors: `MARL_STATUS_DEMAND_NOT_FINITE`, `MARL_STATUS_QUANTITY_NOT_FINITE` (the capacity),
+// `MARL_STATUS_COST_NOT_FINITE`, `MARL_STATUS_PARAMETER_INVALID` (a scale), `MARL_STATUS_UNKNOWN_ID`,
+// `MARL_STATUS_INVALID_ARGUMENT`, `MARL_STATUS_LENGTH_MISMATCH`, `MARL_STATUS_NULL_POINTER`. Safe from any thread.
 //
 // # Safety
 // * `name` is NULL or NUL-terminated; `out` is valid for writes of `len` elements; `err` is NULL or valid for

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
-from .errors import ActionError, DtypeError, InvalidInputError, ShapeError, UnknownNameError
+from .errors import ActionError, DtypeError, InvalidInputError, ShapeError, UnknownNameError, error_for
+from .reference.market_rules import as_array
 
 MAX_SEED = 2**64 - 1
 # As many as the engines take; sizes in bytes are far from overflowing.
@@ -139,16 +140,17 @@ def column(spec: Mapping[str, Any], num_envs: int, name: str, values: Any) -> np
     """`values` for the writable state column `name`, as a C-ordered array (num_envs, ...) of its dtype."""
     columns = {each["name"]: each for each in spec["columns"]}
     if name not in columns:
-        raise unknown(name, "column", columns)
+        raise error_for("unknown_column", str(unknown(name, "column", columns)))
     if not columns[name].get("writable", False):
         raise InvalidInputError(f"column {name!r} can be read but not written")
     dtype, shape = columns[name]["dtype"], (num_envs, *columns[name]["shape"])
-    array = np.asarray(values)
+    array = as_array(f"column {name!r}", values)
     if array.dtype.kind not in "biuf":
         raise DtypeError(f"column {name!r}: expected numbers of dtype {dtype}, got {array.dtype}")
     if array.shape != shape:
         raise ShapeError(f"column {name!r}: expected shape {shape}, got {array.shape}")
-    converted = np.ascontiguousarray(array.astype(dtype))
+    with np.errstate(over="ignore"):  # what overflows is refused as infinite
+        converted = np.ascontiguousarray(array.astype(dtype))
     if np.dtype(dtype).kind in "biu" and not np.array_equal(converted, array):
         raise InvalidInputError(f"column {name!r}: expected whole numbers that fit {dtype}")
     return converted

@@ -70,6 +70,9 @@ def spec(env_id: str, **config: Any) -> dict[str, Any]:
     Raises:
         UnknownNameError: no such id or configuration key; the message names the nearest valid one.
     """
+    from ._arguments import environment_id, plain
+
+    env_id, config = environment_id(env_id), plain(config)
     if backend() == "rust":
         from . import _library
 

@@ -19,6 +19,10 @@ _MODES = {"NextStep": 0, "SameStep": 1, "Disabled": 2}
 _DTYPES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3}
 
 
+def _aligned(array: Array) -> Array:
+    return array if array.flags.aligned else array.copy()
+
+
 class NativeEngine:
     """`num_envs` environments in the native library.
 
@@ -36,13 +40,13 @@ class NativeEngine:
         self, env_id: str, num_envs: int, num_threads: int | None, autoreset_mode: str, config: Mapping[str, Any]
     ) -> None:
         self._ffi, self._lib = _library.get()
-        self._err = _library.new_error()
+        err = _library.new_error()
         made = self._ffi.new("marl_vec_env **")
         status = self._lib.marl_vec_env_new(
-            env_id.encode(), _library.to_json(dict(config)), num_envs, num_threads or 0,
-            _MODES[autoreset_mode], made, self._err,
+            _library.c_text(env_id), _library.to_json(dict(config)), num_envs, num_threads or 0,
+            _MODES[autoreset_mode], made, err,
         )  # fmt: skip
-        _library.check(status, self._err)
+        _library.check(status, err)
         self._handle = self._ffi.gc(made[0], self._lib.marl_vec_env_free)
         self.num_envs = num_envs
         spec = json.loads(_library.text_of(self._lib.marl_vec_env_spec, self._handle))
@@ -117,11 +121,13 @@ class NativeEngine:
         io.actions_dtype = _DTYPES[dtype]
         self._kept.append(io)
         # Locals, not attributes: this is the hot path of single environments.
-        step, handle, err, raise_error = self._lib.marl_vec_env_step, self._handle, self._err, _library.raise_error
+        step, handle, nothing = self._lib.marl_vec_env_step, self._handle, self._ffi.NULL
 
         def run() -> None:
-            if step(handle, io, err):
-                raise_error(err)
+            if step(handle, io, nothing):
+                # Once more, with a place for the error that no other thread writes to.
+                err = _library.new_error()
+                _library.check(step(handle, io, err), err)
 
         self.action_buffers[dtype], self.step_fast[dtype] = buffer, run
 
@@ -135,30 +141,37 @@ class NativeEngine:
         """Start new episodes; see `marl_vec_env_reset`."""
         null = self._ffi.NULL
         out = self.out.observations
+        for name, array in (("seeds", seeds), ("seeded", seeded), ("mask", mask)):
+            self._check_shape(name, array, (self.num_envs,))
+        err = _library.new_error()
         status = self._lib.marl_vec_env_reset(
             self._opened(),
             null if seeds is None else pointer(np.ascontiguousarray(seeds, np.uint64), "uint64"),
             null if seeded is None else pointer(np.ascontiguousarray(seeded, np.bool_), "bool"),
             null if mask is None else pointer(np.ascontiguousarray(mask, np.bool_), "bool"),
             _library.to_json(dict(options)) if options else null,
-            self._ffi.cast("void *", self._io.observations), out.nbytes, self._err,
+            self._ffi.cast("void *", self._io.observations), out.nbytes, err,
         )  # fmt: skip
-        _library.check(status, self._err)
+        _library.check(status, err)
 
     def step(self, actions: Array) -> None:
         """Step all environments with `actions`, C-ordered (E, A, ...), read in place."""
-        io = self._io
+        self._check_shape("actions", actions, self._action_shape)
+        actions = _aligned(actions)
+        # A struct for this call alone: another thread may be about to step, too.
+        io = self._ffi.new("marl_step_io *", self._io[0])
         try:
             io.actions_dtype = _DTYPES[actions.dtype.name]
         except KeyError:
             raise errors.error_for("dtype_mismatch", f"actions: {actions.dtype} is no dtype of actions") from None
         io.actions = source = pointer(actions, actions.dtype.name)  # noqa: F841 (kept alive during the call)
         io.actions_bytes = actions.nbytes
-        if self._lib.marl_vec_env_step(self._opened(), io, self._err):
-            _library.raise_error(self._err)
+        err = _library.new_error()
+        _library.check(self._lib.marl_vec_env_step(self._opened(), io, err), err)
 
     def rollout(self, num_steps: int, actions: Array | None) -> dict[str, Array]:
         """Step `num_steps` times in one call; arrays with a leading axis of that length."""
+        self._check_shape("actions", actions, (num_steps, *self._action_shape))
         out = self._outputs((num_steps,), _memory.empty)
         # The rest is written in every row; this one only where an episode ends.
         out.final_observations.fill(0)
@@ -174,18 +187,22 @@ class NativeEngine:
             drawn = _memory.empty((num_steps, *self._action_shape), dtype)
             io.actions_out, io.actions_out_bytes = keep(drawn), drawn.nbytes
         else:
+            actions = _aligned(actions)
             drawn = _memory.copy(actions)
             io.actions, io.actions_bytes = keep(actions), actions.nbytes
             io.actions_dtype = _DTYPES[actions.dtype.name]
-        _library.check(self._lib.marl_vec_env_rollout(self._opened(), num_steps, io, self._err), self._err)
+        err = _library.new_error()
+        _library.check(self._lib.marl_vec_env_rollout(self._opened(), num_steps, io, err), err)
+        self.out.observations[...] = out.observations[-1]
         return {**vars(out), "actions": drawn}
 
     def observe(self) -> None:
         """Write the observations of the present state to `out.observations`."""
+        err = _library.new_error()
         status = self._lib.marl_vec_env_observe(
-            self._opened(), self._io.observations, self.out.observations.nbytes, self._err
+            self._opened(), self._io.observations, self.out.observations.nbytes, err
         )
-        _library.check(status, self._err)
+        _library.check(status, err)
 
     def snapshot(self) -> bytes:
         """Everything that decides the future."""
@@ -193,32 +210,41 @@ class NativeEngine:
 
     def restore(self, data: bytes) -> None:
         """Go back to a snapshot."""
-        _library.check(self._lib.marl_vec_env_restore(self._opened(), data, len(data), self._err), self._err)
+        err = _library.new_error()
+        _library.check(self._lib.marl_vec_env_restore(self._opened(), data, len(data), err), err)
         self.observe()
 
     def column(self, name: str) -> Array:
         """A copy of a state column (E, ...)."""
         field = self._field(name)
         out = np.empty((self.num_envs, *field["shape"]), field["dtype"])
+        err = _library.new_error()
         status = self._lib.marl_vec_env_column(
-            self._opened(), name.encode(), pointer(out, field["dtype"], writable=True), out.nbytes, self._err
+            self._opened(), _library.c_text(name), pointer(out, field["dtype"], writable=True), out.nbytes, err
         )
-        _library.check(status, self._err)
+        _library.check(status, err)
         return out
 
     def set_column(self, name: str, values: Any, mask: npt.NDArray[np.bool_] | None = None) -> None:
         """Inject a state column, where `mask` is true or everywhere."""
         field = self._field(name)
         shape = (self.num_envs, *field["shape"])
+        self._check_shape("mask", mask, (self.num_envs,))
         array = np.ascontiguousarray(values, field["dtype"])
         if array.shape != shape:
             raise errors.error_for("length_mismatch", f"{name}: expected shape {shape}, got {array.shape}")
+        err = _library.new_error()
         chosen = None if mask is None else pointer(np.ascontiguousarray(mask, np.bool_), "bool")
         status = self._lib.marl_vec_env_set_column(
-            self._opened(), name.encode(), pointer(array, field["dtype"]), array.nbytes,
-            self._ffi.NULL if chosen is None else chosen, self._err,
+            self._opened(), _library.c_text(name), pointer(array, field["dtype"]), array.nbytes,
+            self._ffi.NULL if chosen is None else chosen, err,
         )  # fmt: skip
-        _library.check(status, self._err)
+        _library.check(status, err)
+
+    @staticmethod
+    def _check_shape(name: str, array: Array | None, shape: tuple[int, ...]) -> None:
+        if array is not None and np.shape(array) != shape:
+            raise errors.error_for("length_mismatch", f"{name}: expected shape {shape}, got {np.shape(array)}")
 
     def _field(self, name: str) -> dict[str, Any]:
         for field in self.spec["columns"]:
@@ -231,10 +257,11 @@ class NativeEngine:
     def seeds(self) -> npt.NDArray[np.uint64]:
         """The seeds in force (E,), those from entropy included."""
         out = np.empty(self.num_envs, np.uint64)
+        err = _library.new_error()
         status = self._lib.marl_vec_env_seeds(
-            self._opened(), pointer(out, "uint64", writable=True), self.num_envs, self._err
+            self._opened(), pointer(out, "uint64", writable=True), self.num_envs, err
         )
-        _library.check(status, self._err)
+        _library.check(status, err)
         return out
 
     def _opened(self) -> Any:

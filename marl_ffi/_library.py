@@ -46,7 +46,7 @@ def _load() -> tuple[Any, Any, str]:
         try:
             lib = ffi.dlopen(path)
             version = lib.marl_abi_version()
-        except (OSError, AttributeError) as e:
+        except (OSError, AttributeError, ffi.error) as e:
             failures.append(f"{path}: {e}")
             continue
         if version != ABI_VERSION:
@@ -140,7 +140,10 @@ def _plain(x: Any) -> Any:
     if isinstance(x, (list, tuple)):
         return [_plain(value) for value in x]
     if hasattr(x, "tolist"):
-        return _plain(x.tolist())
+        plain = x.tolist()
+        return _plain(float(x) if type(plain) is type(x) else plain)
+    if isinstance(x, int) and not isinstance(x, bool) and abs(x) >= 2**1023:
+        return "Infinity" if x > 0 else "-Infinity"  # more digits than JSON readers take
     if isinstance(x, float) and (x != x or x in (float("inf"), float("-inf"))):
         return "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"
     if x is None or isinstance(x, (bool, int, float, str)):
@@ -148,6 +151,11 @@ def _plain(x: Any) -> Any:
     raise errors.error_for(
         "invalid_config", f"configuration: expected numbers, texts, lists and dictionaries, got {x!r}"
     )
+
+
+def c_text(text: str) -> bytes:
+    """A text as C takes it. A NUL would end it early: what stands for it here is in no name."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace")
 
 
 def env_ids() -> list[str]:
@@ -160,7 +168,7 @@ def env_ids() -> list[str]:
 def env_spec(env_id: str, config: dict[str, Any]) -> dict[str, Any]:
     """The self-description of an environment under a configuration."""
     _, lib = get()
-    spec: dict[str, Any] = json.loads(text_of(lib.marl_env_spec, env_id.encode(), to_json(config)))
+    spec: dict[str, Any] = json.loads(text_of(lib.marl_env_spec, c_text(env_id), to_json(config)))
     return spec
 
 

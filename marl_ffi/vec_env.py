@@ -6,7 +6,9 @@ out what the engine wrote, copied or as views.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import threading
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -17,13 +19,29 @@ from gymnasium.vector import AutoresetMode
 from . import _arguments as arguments
 from . import _backend, _memory
 from ._outputs import Rollout, step_infos
-from .errors import ClosedError, DtypeError, InvalidInputError, ShapeError
+from .errors import BusyError, ClosedError, DtypeError, InvalidInputError, ShapeError
+from .reference.market_rules import as_array
 from .spaces import BatchedSpaces
 
 __all__ = ["Rollout", "VecEnv"]
 
 Array = npt.NDArray[Any]
 MAX_NUM_THREADS = 4096
+
+
+def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
+    """One thread at a time, from the arguments to the copies of the results; a second one is refused, not kept waiting."""
+
+    @functools.wraps(method)
+    def guarded(self: VecEnv, *args: Any, **kwargs: Any) -> Any:
+        if not self._free.acquire(blocking=False):
+            raise BusyError(f"VecEnv({self.id!r}): another thread is inside; use one VecEnv per thread")
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            self._free.release()
+
+    return guarded
 
 
 class VecEnv(BatchedSpaces):
@@ -63,6 +81,7 @@ class VecEnv(BatchedSpaces):
         **config: Any,
     ) -> None:
         self.closed = True  # until there is something to close
+        self._free = threading.Lock()
         self.id = arguments.environment_id(id)
         self.num_envs = arguments.integer(num_envs, "num_envs", low=1, high=arguments.MAX_NUM_ENVS)
         if num_threads is not None:
@@ -91,6 +110,7 @@ class VecEnv(BatchedSpaces):
         # no infos for them. None after `restore`, when only the engine's clocks still tell.
         self._ended: npt.NDArray[np.bool_] | None = np.zeros(self.num_envs, np.bool_)
 
+    @_alone
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
@@ -112,6 +132,7 @@ class VecEnv(BatchedSpaces):
             self._ended = np.zeros(self.num_envs, np.bool_)
         return self._given(self._out.observations), {}
 
+    @_alone
     def step(self, actions: Any) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
         """Step all environments.
 
@@ -147,6 +168,7 @@ class VecEnv(BatchedSpaces):
             infos,
         )
 
+    @_alone
     def rollout(self, actions: Any) -> Rollout:
         """Many steps in one call.
 
@@ -158,6 +180,8 @@ class VecEnv(BatchedSpaces):
             The arrays of all steps, each with a leading axis T; fresh memory.
         """
         engine = self._opened()
+        if isinstance(actions, (list, tuple)):
+            actions = as_array("actions", actions)
         if np.ndim(actions) == 0:
             steps, given = arguments.integer(actions, "number of steps", low=1, high=2**31 - 1), None
             arguments.memory(self.spec, self.num_envs, steps)
@@ -176,6 +200,7 @@ class VecEnv(BatchedSpaces):
                 arrays[name] = arrays[name][:, :, 0]
         return Rollout(arrays)
 
+    @_alone
     def observe(self) -> Array:
         """The observations of the present state (E, A, *observation_shape), for instance after `restore`."""
         self._opened().observe()

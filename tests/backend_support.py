@@ -48,9 +48,7 @@ def observers() -> Any:
                 look = mf.Observer(name, *inputs, agent_index=agent, dtype=dtype)
                 results += [look(t).copy() for t in (0, 23, 24, 30)]
     for t in (0, 7, 500):
-        results += [
-            f(75.0, 30.0, 35.0, t, 99.0, 50.0, 51.0) for f in (mf.simple_observer, mf.simple_observer_v3)
-        ]
+        results += [f(75.0, 30.0, 35.0, t, 99.0, 50.0, 51.0) for f in (mf.simple_observer, mf.simple_observer_v3)]
     return results
 
 
@@ -75,18 +73,14 @@ def single_environments() -> Any:
     """With constant opponents and with opponents that are asked; Gymnasium's doors; whole evaluations."""
     results: list[Any] = []
     for policies in (None, [[0.1, 0.2], lambda seen: [0.25 * float(seen[0]), -0.5], None, None]):
-        env = mf.ElectricityMarketEnv(
-            bess_params(4, 6), policies=policies, agent_index=2, observer="simple_v3"
-        )
+        env = mf.ElectricityMarketEnv(bess_params(4, 6), policies=policies, agent_index=2, observer="simple_v3")
         results.append(env.reset(seed=4)[0])
         results += [list(env.step([0.3, 0.1 * k])) for k in range(6)]
         results += [env.history, env.demand_profile, json.dumps(env.get_metadata(), sort_keys=True).encode()]
     single, batch = mf.make(MARKET, agent_index=1), mf.make_vec(MARKET, 3)
     results += [single.reset(seed=1)[0], single.step(np.array([0.1, 0.2], np.float32))[0]]
     results += [batch.reset(seed=1)[0], batch.step(np.full((3, 2), 0.5, np.float32))[1]]
-    told = mf.market.evaluate(
-        [None, [0.2, 0.1], None, None], competitive_params(4, 6), num_episodes=2, seed=3
-    )
+    told = mf.market.evaluate([None, [0.2, 0.1], None, None], competitive_params(4, 6), num_episodes=2, seed=3)
     return [*results, {name: np.asarray(figure) for name, figure in told.items()}]
 
 

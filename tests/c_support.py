@@ -69,8 +69,7 @@ def market_lines(golden: dict[str, Any]) -> list[str]:
     for case in golden["storage_extension"]["clear_with_storage"]:
         buyer = f"{number(case['buy_bid'])} {number(case['buy_quantity'])}"
         charged = "" if "error" in case else number(case["charged"])
-        if case["dtype"] == "f64":  # the C function is for 64-bit offers
-            lines.append(f"storage {offers(case)} {buyer} {result(case)} {charged}")
+        lines.append(f"storage {offers(case)} {buyer} {result(case)} {charged}")
     return lines
 
 

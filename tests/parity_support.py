@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from marl_ffi import _backend
+from marl_ffi.errors import STATUSES, MarlError
 from marl_ffi.market import bess_params, default_params
 from marl_ffi.reference import vec_env
 
@@ -203,6 +207,21 @@ def told(engine: Any) -> dict[str, Any]:
     shown["final_observations"][~engine.out.final_mask] = 0  # old content, whatever it is
     shown |= {f"infos[{name}]": array.copy() for name, array in engine.out.infos.items()}
     return shown | {f"state[{each['name']}]": engine.column(each["name"]) for each in engine.spec["columns"]}
+
+
+# -- refusals -------------------------------------------------------------------------------------------
+
+
+def refused(kind: type[MarlError], reason: str | None, words: str, call: Callable[..., Any], *args: Any) -> None:
+    """The call raises exactly this kind for this reason, and `words` describe its readable message."""
+    with pytest.raises(MarlError) as caught:
+        call(*args)
+    error = caught.value
+    assert type(error) is kind, repr(error)
+    assert STATUSES.get(error.code) == (error.reason, kind), f"code {error.code}, reason {error.reason!r}: {error}"
+    assert reason is None or error.reason == reason, repr(error)
+    assert re.search(words, str(error), re.IGNORECASE), f"{words!r} is not in {error}"
+    assert len(str(error)) < 450, "nobody reads that"
 
 
 # -- other processes ------------------------------------------------------------------------------------

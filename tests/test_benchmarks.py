@@ -260,14 +260,15 @@ def test_nothing_is_imported_from_the_package_before_it_is_needed() -> None:
 
 
 def test_machine_is_described_once_per_run(tmp_path: Path) -> None:
-    code = f"import sys; sys.argv = ['', 'run']; sys.path.insert(0, {str(ROOT)!r}); import benchmarks"
-    environment = {"ASV_CONF_DIR": str(tmp_path), "ASV_COMMIT": "abc", "PATH": ""}
-    said = [
-        subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-        ).stdout
-        for _ in range(2)
-    ]
+    code = f"""if True:
+        import sys, pathlib
+        sys.path.insert(0, {str(ROOT)!r})
+        import benchmarks
+        sys.argv = ["asv/benchmark.py", "run", "benchmarks"]
+        benchmarks.announce(pathlib.Path({str(tmp_path / "new" / "note")!r}))
+        """
+    command = [sys.executable, "-c", code]
+    said = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)]
     info = marl_ffi.build_info()
     assert f"on {info['backend']}, {info['simd']}, " in said[0] and " threads" in said[0]
     assert said[1] == ""

@@ -58,9 +58,7 @@ def test_good_results(tmp_path: Path) -> None:
         ({"time_a": [0.5]}, False, None),
     ],
 )
-def test_bad_results(
-    tmp_path: Path, measured: dict[str, Any] | None, everything: bool, problem: str | None
-) -> None:
+def test_bad_results(tmp_path: Path, measured: dict[str, Any] | None, everything: bool, problem: str | None) -> None:
     home = results(tmp_path, {OLD: GOOD} if measured is None else {OLD: GOOD, NEW: measured})
     assert RUN.judge(home, [OLD, NEW], everything) == ([problem] if problem else [])
 
@@ -78,9 +76,7 @@ def test_no_discovery(tmp_path: Path) -> None:
     ("status", "problems", "expected"),
     [(0, [], 0), (1, [], 1), (2, [], 2), (0, ["one"], 2), (1, ["one"], 2)],
 )
-def test_exit_status(
-    capsys: pytest.CaptureFixture[str], status: int, problems: list[str], expected: int
-) -> None:
+def test_exit_status(capsys: pytest.CaptureFixture[str], status: int, problems: list[str], expected: int) -> None:
     assert RUN.conclude(status, problems) == expected
     assert ("FAILED" in capsys.readouterr().err) == (expected == 2)
 
@@ -169,15 +165,8 @@ KNOWN_KEYS = {
 def test_configuration(tmp_path: Path) -> None:
     settings = RUN.configuration(tmp_path)
     assert set(settings) == KNOWN_KEYS  # asv ignores a misspelt key without a word
-    assert (
-        "pythons" not in settings
-    )  # a fixed version would leave machines without it "No environments selected"
+    assert "pythons" not in settings  # a fixed version would leave machines without it "No environments selected"
     assert settings["environment_type"] == "virtualenv" and set(settings["matrix"]) == {"req"}
     assert Path(settings["benchmark_dir"]) == HOME and Path(settings["results_dir"]) == tmp_path / "results"
     [build] = settings["build_command"]
     assert build.startswith(f"CARGO_TARGET_DIR={ROOT}/.asv/cargo ") and "{conf_dir}" not in build
-
-
-def test_products_are_ignored_by_git() -> None:
-    ignored = (ROOT / ".gitignore").read_text().split()
-    assert "/.asv/" in ignored and "/html/" in ignored

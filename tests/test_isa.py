@@ -31,6 +31,8 @@ from marl_ffi.market import default_params
 LEVELS = ("scalar", "neon", "avx2", "avx512")  # slowest first
 THREADS = (1, 2, 7, None)
 LARGEST = 33
+# Configurations with and without a battery, of both dtypes and tie rules, by the hour and by the day.
+CASES = (7, 12, 22, 52, 71)
 UNITS = (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 64, 65, 129, 257)
 
 
@@ -78,10 +80,8 @@ def batches_of_markets(threads: int | None) -> Any:
 def batches_of_environments(threads: int | None) -> Any:
     """Batches of 1 to 33 environments of random configurations: every environment is the same in all of them."""
     results = []
-    for case in range(6):
-        config = random_config(
-            np.random.default_rng([8, case]), demand_noise="every_reset", history=case % 2 == 0
-        )
+    for case in CASES:
+        config = random_config(np.random.default_rng([8, case]), demand_noise="every_reset", history=case % 2 == 0)
         whole: dict[str, Any] = {}
         for e in range(LARGEST, 0, -1):
             with mf.VecEnv(
@@ -214,9 +214,7 @@ def test_an_environment_steps_alone_as_inside_a_batch(mode: str, copy: bool) -> 
         if mode == "Disabled" and k and k % 4 == 0:
             batch.reset()
         *arrays, infos = batch.step(actions[k])
-        shown = (
-            dict(zip(("observations", "rewards", "terminations", "truncations"), arrays, strict=True)) | infos
-        )
+        shown = dict(zip(("observations", "rewards", "terminations", "truncations"), arrays, strict=True)) | infos
         steps.append({name: np.array(array) for name, array in shown.items()})
     for i in (0, 1, 7, 8, 15, 16, 20):
         alone = mf.VecEnv(MARKET, 1, params=params, autoreset_mode=mode, copy=copy)
@@ -225,8 +223,13 @@ def test_an_environment_steps_alone_as_inside_a_batch(mode: str, copy: bool) -> 
             if mode == "Disabled" and k and k % 4 == 0:
                 alone.reset()
             *arrays, infos = alone.step(actions[k, i : i + 1])
-            shown = (
-                dict(zip(("observations", "rewards", "terminations", "truncations"), arrays, strict=True))
-                | infos
-            )
+            shown = dict(zip(("observations", "rewards", "terminations", "truncations"), arrays, strict=True)) | infos
             assert bits(shown) == bits({name: array[i : i + 1] for name, array in steps[k].items()}), (i, k)
+
+
+def test_the_configurations_are_of_every_kind() -> None:
+    made = [random_config(np.random.default_rng([8, case])) for case in CASES]
+    kinds = {("bess" in config["params"], config["dtype"]) for config in made}
+    assert kinds == {(battery, dtype) for battery in (False, True) for dtype in ("float32", "float64")}
+    assert {config["params"]["day_ahead"] for config in made} == {False, True}
+    assert {config["tie_rule"] for config in made} == {"index", "pro_rata"}

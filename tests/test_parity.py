@@ -259,6 +259,21 @@ def test_a_rollout_ignores_the_actions_that_its_steps_ignore() -> None:
     assert differences(*made) == []
 
 
+def test_a_masked_reset_shows_the_others_as_they_are() -> None:
+    """Also right after a rollout, which has outputs of its own."""
+    with mf.VecEnv(MARKET, 3) as env:
+        env.reset(seed=1)
+        for run in (
+            lambda: env.rollout(2),
+            lambda: env.step(np.zeros((3, 5, 2))),
+            lambda: env.rollout(np.zeros((1, 3, 5, 2))),
+        ):
+            run()
+            observations, _ = env.reset(options={"reset_mask": np.array([False, True, False])})
+            assert bits(observations) == bits(env.observe())
+            assert env.state["clock"].tolist()[1] == 0 and env.state["clock"][0] > 0
+
+
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
 def test_a_refused_rollout_has_made_no_step(mode: str) -> None:
     """A bad action in a later step is found before the first one, and the message says in which step it is."""

@@ -48,9 +48,7 @@ def test_recorded_normals(recorded: dict[str, Any]) -> None:
     assert bits(demand) == bits(20.0 + normals)
 
 
-@pytest.mark.parametrize(
-    "recorded", GOLDEN["params"]["seeded_demand"][:2], ids=lambda each: str(each["seed"])
-)
+@pytest.mark.parametrize("recorded", GOLDEN["params"]["seeded_demand"][:2], ids=lambda each: str(each["seed"]))
 def test_recorded_demand(recorded: dict[str, Any]) -> None:
     demand = demand_of(recorded["seed"], params=default_params(recorded["N"], recorded["T"]))
     assert bits(demand) == bits(np.array(recorded["demand_f32"], np.float32))

@@ -91,13 +91,13 @@ def test_the_number_of_threads_is_the_one_asked_for(variable: str, asked: str, s
 def test_there_may_be_more_threads_than_cores() -> None:
     told = child("pool_sizes(64, 4096)")
     assert told["hashes"] == [large_hash(1)]
-    assert not told["linux"] or told["sizes"][1] > os.cpu_count()
+    assert not told["linux"] or told["sizes"][1] > min(os.cpu_count() or 1, 30)
 
 
 def test_without_a_wish_there_are_as_many_threads_as_cores() -> None:
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     told = answer("import json, marl_ffi; print(json.dumps(marl_ffi.build_info()['num_threads']))")
-    assert told == available
+    assert 1 <= told <= available, "a quota may allow fewer than there are, nothing allows more"
 
 
 def test_a_small_batch_stays_in_the_calling_thread() -> None:

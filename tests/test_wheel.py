@@ -40,9 +40,11 @@ class Python:
 def pythons() -> list[Python]:
     """One interpreter of each kind and version: on the PATH, installed by pyenv or uv, and this one."""
     names = [f"python3.{minor}" for minor in range(OLDEST[1], 20)] + ["pypy3"]
-    pyenv = os.environ.get("PYENV_ROOT") or str(Path.home() / ".pyenv")
     commands = [sys.executable, *filter(None, map(shutil.which, names))]
-    commands += sorted(glob.glob(f"{pyenv}/versions/*/bin/python"))
+    # Beside the directory of pyenv's stand-ins, which may refuse to run, lie the interpreters themselves.
+    pyenvs = {Path(command).parent.parent for command in commands if Path(command).parent.name == "shims"}
+    for root in [*sorted(pyenvs), Path.home() / ".pyenv"]:
+        commands += sorted(glob.glob(f"{root}/versions/*/bin/python"))
     commands += sorted(glob.glob(str(Path.home() / ".local/share/uv/python/*/bin/python3")))
     found: dict[str, Python] = {}
     for command in commands:

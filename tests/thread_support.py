@@ -22,7 +22,7 @@ from marl_ffi.errors import BusyError, ClosedError, MarlError
 from marl_ffi.market import default_params
 
 LARGE = 3001
-WIDE, STEPS = 600, 30
+WIDE, STEPS = 600, 90
 
 
 def large(threads: int | None = None) -> mf.VecEnv:
@@ -145,7 +145,7 @@ def laborious(threads: int) -> mf.VecEnv:
 
 def long_rollout(env: mf.VecEnv) -> tuple[threading.Thread, list[Any]]:
     """A thread that is inside the engine, in a rollout from seed 0, and the list that gets the result."""
-    for _ in range(20):
+    for attempt in range(20):
         env.reset(seed=0)
         made: list[Any] = []
 
@@ -155,7 +155,7 @@ def long_rollout(env: mf.VecEnv) -> tuple[threading.Thread, list[Any]]:
 
         thread = threading.Thread(target=work)
         thread.start()
-        time.sleep(0.05)
+        time.sleep(0.05 * 0.8**attempt)
         try:
             env.seeds  # noqa: B018
         except BusyError:
@@ -215,9 +215,7 @@ def own_objects(k: int) -> str:
         bids, quantities, costs, demand = random_market(rng, int(rng.integers(1, 40)))
         market = mf.Market(len(bids), dtype=bids.dtype)
         market.bids[:], market.quantities[:], market.costs[:] = bids, quantities, costs
-        results.append(
-            (market.step(demand), market.rewards.copy(), mf.market_clearing(bids, quantities, demand))
-        )
+        results.append((market.step(demand), market.rewards.copy(), mf.market_clearing(bids, quantities, demand)))
         results.append(list(env.step(random_actions(rng, env.spec, 40))))
         look = mf.Observer("basic", costs * costs + 1, quantities, costs, agent_index=None)
         results.append(look(0).copy())

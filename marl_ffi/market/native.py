@@ -110,8 +110,8 @@ class Market:
         arrays = (view(lib.marl_market_data(handle, k), n, self.dtype, handle) for k in range(5))
         self._bids, self._quantities, self._costs, self._q_cleared, self._rewards = arrays
         # Put on the instance, where a call finds them without a bound method in between.
-        self.clear = _pricing(lib.marl_market_clear, handle, err)  # type: ignore[method-assign, assignment]
-        self.step = _pricing(lib.marl_market_step, handle, err)  # type: ignore[method-assign, assignment]
+        self.clear = _pricing(lib.marl_market_clear, handle, ffi.NULL)  # type: ignore[method-assign, assignment]
+        self.step = _pricing(lib.marl_market_step, handle, ffi.NULL)  # type: ignore[method-assign, assignment]
 
     @property
     def bids(self) -> Array:
@@ -154,21 +154,32 @@ class Market:
         self.clear = self.step = _closed("Market")  # type: ignore[method-assign]
 
 
-def _pricing(function: Any, handle: Any, err: Any) -> Callable[[float], float]:
+def _pricing(function: Any, handle: Any, nothing: Any) -> Callable[[float], float]:
     def price_for(demand: float) -> float:
         try:
-            price: float = function(handle, demand, err)
-        except TypeError:
-            price = function(handle, as_number("demand", demand), err)
+            price: float = function(handle, demand, nothing)
+        except (TypeError, OverflowError):
+            demand = as_number("demand", demand)
+            price = function(handle, demand, nothing)
         if price != price:
-            _library.raise_error(err)
+            # Once more, with a place for the error that no other thread writes to.
+            err = _library.new_error()
+            price = function(handle, demand, err)
+            if price != price:
+                _library.raise_error(err)
         return price
 
     return price_for
 
 
+# Numbers that an observer of one agent keeps at most.
+_MOST_TABULATED = 1 << 20
+
+
 class Observer:
     """What agents see of a market, written into one buffer.
+
+    What one agent sees at any hour is worked out when the observer is made, for all agents when it is asked.
 
     Args:
         name: `"simple"`, `"basic"`, `"simple_v2"` or `"simple_v3"`.
@@ -190,7 +201,7 @@ class Observer:
         ffi, lib = _library.get()
         err, made = _library.new_error(), ffi.new("marl_observer **")
         profile, fleet, prices = (
-            np.ascontiguousarray(x, np.float64) for x in (demand_profile, capacities, costs)
+            np.require(x, np.float64, ["C_CONTIGUOUS", "ALIGNED"]) for x in (demand_profile, capacities, costs)
         )
         status = lib.marl_observer_new(
             name.encode(), pointer(profile, "float64"), profile.size, pointer(fleet, "float64"),
@@ -202,8 +213,17 @@ class Observer:
         count = int(lib.marl_observer_len(handle))
         obs = view(lib.marl_observer_data(handle), count, self.dtype, handle)
         self._obs = obs.reshape(checked.obs.shape)
-        self._observe, self._handle, self._err = lib.marl_observer_observe, handle, err
+        self._observe, self._handle = lib.marl_observer_observe, handle
         self._hours = profile.size
+        # One agent's observations of all hours are few numbers. Copying a row takes less than a call of the library.
+        self._view: Any = memoryview(obs)  # type: ignore[arg-type, unused-ignore]
+        self._rows: list[Any] = []
+        if agent_index is not None and (self._hours + 1) * count <= _MOST_TABULATED:
+            table = np.empty((self._hours + 1, count), self.dtype)
+            for t, row in enumerate(table):
+                row[:] = self._ask(t)
+            obs[:] = 0
+            self._rows = [memoryview(row) for row in table]  # type: ignore[arg-type, unused-ignore]
 
     @property
     def obs(self) -> Array:
@@ -212,17 +232,29 @@ class Observer:
 
     def __call__(self, t: int) -> Array:
         """Observe hour `t`, 0 to T; at T, the end, the demand is that of hour T-1."""
+        rows = self._rows
+        if rows and t is not True and t is not False:
+            try:
+                if t >= 0:
+                    self._view[:] = rows[t]
+                    return self._obs
+            except (IndexError, TypeError):
+                pass
+        return self._ask(t)
+
+    def _ask(self, t: int) -> Array:
         try:
-            status = self._observe(self._handle, t, self._err)
-            if t is True or t is False:
+            if isinstance(t, (bool, np.bool_)):
                 raise TypeError
+            err = _library.new_error()
+            status = self._observe(self._handle, t, err)
         except (TypeError, OverflowError):
             message = f"t: expected an hour from 0 to {self._hours}, got {t!r}"
             raise error_for("invalid_argument", message) from None
         if status:
-            _library.raise_error(self._err)
+            _library.raise_error(err)
         return self._obs
 
     def close(self) -> None:
         """End the use of this observer; further calls are errors. Closing twice is fine."""
-        self._observe = _closed("Observer")
+        self._observe, self._rows = _closed("Observer"), []

@@ -27,6 +27,7 @@ from ..reference.market_rules import (
     as_number,
     check_settings,
     check_shapes,
+    check_threads,
 )
 from .native import Market, new_params
 
@@ -109,7 +110,8 @@ def environment_step(
     try:
         (n,) = shape = bids.shape  # type: ignore[union-attr]
         if not (
-            bids.dtype is quantities.dtype is costs.dtype is _F64  # type: ignore[union-attr]
+            time_horizon.__class__ is int  # 24.0 would find what 24 left
+            and bids.dtype is quantities.dtype is costs.dtype is _F64  # type: ignore[union-attr]
             and quantities.shape == costs.shape == shape  # type: ignore[union-attr]
         ):
             raise LookupError
@@ -159,6 +161,7 @@ def market_clearing_batch(
     Units, dtypes and errors as in `market_clearing`; messages name market and unit. `num_threads` limits the threads
     (None: `MARL_FFI_NUM_THREADS` or what the machine offers); results do not depend on it.
     """
+    threads = 0 if num_threads is None else _threads(num_threads)
     try:
         shape = bids.shape  # type: ignore[union-attr]
         if not (
@@ -174,7 +177,7 @@ def market_clearing_batch(
         check_shapes(b, q)
         d = as_demands(demand, len(b))
         if b.size > _MOST_BORROWED or b.dtype != _F64 or b.size == 0:
-            return _clear_in_place(b, q, d, _threads(num_threads))
+            return _clear_in_place(b, q, d, threads)
         shelf = _shelf(_clearing_batches, b.shape)
         bids, quantities, demand = b, q, d
         entry = shelf.pop() if shelf else _batch_entry(*b.shape, costs=False)
@@ -211,10 +214,12 @@ def environment_step_batch(
     `bids`, `quantities` (E, N), `costs` (N,), `demand` (E,); the rest as in `environment_step` and
     `market_clearing_batch`.
     """
+    threads = 0 if num_threads is None else _threads(num_threads)
     try:
         shape = bids.shape  # type: ignore[union-attr]
         if not (
-            bids.dtype is quantities.dtype is costs.dtype is demand.dtype is _F64  # type: ignore[union-attr]
+            time_horizon.__class__ is int  # 24.0 would find what 24 left
+            and bids.dtype is quantities.dtype is costs.dtype is demand.dtype is _F64  # type: ignore[union-attr]
             and quantities.shape == shape  # type: ignore[union-attr]
             and costs.shape == shape[1:]  # type: ignore[union-attr]
             and demand.shape == shape[:1]  # type: ignore[union-attr]
@@ -230,7 +235,7 @@ def environment_step_batch(
         check_shapes(b, q, c)
         d = as_demands(demand, len(b))
         if b.size > _MOST_BORROWED or b.dtype != _F64 or b.size == 0:
-            return _step_in_place(b, q, c, d, settings, _threads(num_threads))
+            return _step_in_place(b, q, c, d, settings, threads)
         try:
             checked = check_settings(*settings)
         except ValueError:
@@ -313,12 +318,8 @@ def _running(function: Any, args: tuple[Any, ...], err: Any) -> Callable[[], Non
     return run
 
 
-def _threads(num_threads: int | None) -> int:
-    if num_threads is None:
-        return 0
-    if isinstance(num_threads, bool) or not isinstance(num_threads, (int, np.integer)) or num_threads < 1:
-        message = f"num_threads: expected an integer >= 1 or None, got {num_threads!r}"
-        raise error_for("invalid_argument", message)
+def _threads(num_threads: int) -> int:
+    check_threads(num_threads)
     return min(int(num_threads), 1024)
 
 
@@ -344,16 +345,24 @@ def clear_with_storage(
     return price[0], cleared, charged[0]
 
 
-def _alone(name: str, features: int, args: tuple[Any, ...]) -> Array:
+def _alone(name: bytes, features: int, args: tuple[Any, ...]) -> Array:
+    ffi, lib = _library.get()
+    out = np.empty(features)
+    t = args[3]
+    try:
+        if t is not True and t is not False:
+            # No place for an error: what is refused here goes the long way below.
+            if not lib.marl_market_observe(name, *args, ffi.from_buffer("double[]", out), features, ffi.NULL):
+                return out
+    except (TypeError, OverflowError):
+        pass
     names = ("demand_t", "capacity_i", "cost_i", "t", "demand_scale", "capacity_scale", "cost_scale")
     numbers = [as_number(*pair) for pair in zip(names, args, strict=True)]
-    t = args[3]
     if isinstance(t, bool) or not isinstance(t, (int, np.integer)) or not 0 <= t < 2**62:
         raise error_for("invalid_argument", f"t: expected an hour >= 0, got {t!r}")
-    ffi, lib = _library.get()
-    out, err = np.empty(features), _library.new_error()
+    err = _library.new_error()
     status = lib.marl_market_observe(
-        name.encode(), *numbers[:3], int(t), *numbers[4:], pointer(out, "float64"), features, err
+        name, *numbers[:3], int(t), *numbers[4:], pointer(out, "float64", writable=True), features, err
     )
     _library.check(status, err)
     return out
@@ -364,7 +373,7 @@ def simple_observer(
     cost_scale: float,
 ) -> Array:  # fmt: skip
     """Demand, capacity and cost over their scales, and the hour of the day over 24: float64, shape (4,)."""
-    return _alone("simple", 4, (demand_t, capacity_i, cost_i, t, demand_scale, capacity_scale, cost_scale))
+    return _alone(b"simple", 4, (demand_t, capacity_i, cost_i, t, demand_scale, capacity_scale, cost_scale))
 
 
 def simple_observer_v3(
@@ -372,4 +381,4 @@ def simple_observer_v3(
     cost_scale: float,
 ) -> Array:  # fmt: skip
     """Demand, capacity and cost over their scales, sine and cosine of the hour and of the day: float64, (7,)."""
-    return _alone("simple_v3", 7, (demand_t, capacity_i, cost_i, t, demand_scale, capacity_scale, cost_scale))
+    return _alone(b"simple_v3", 7, (demand_t, capacity_i, cost_i, t, demand_scale, capacity_scale, cost_scale))

@@ -69,16 +69,16 @@ class Reader:
             raise self.wrong(key, expected, value)
         return float(value)
 
-    def integer(self, key: str, least: int, required: bool = False) -> int | None:
-        """A whole number from `least` on."""
+    def integer(self, key: str, least: int, required: bool = False, most: int = 2**32 - 2) -> int | None:
+        """A whole number from `least` to `most`."""
         value = self.take(key)
         if value is None:
             if required:
                 raise error_for("invalid_config", f"{self.prefix}{key}: required, but not given")
             return None
         whole = isinstance(value, (int, np.integer)) or (isinstance(value, float) and value.is_integer())
-        if isinstance(value, (bool, np.bool_)) or not whole or value < least:
-            raise self.wrong(key, f"an integer >= {least}", value)
+        if isinstance(value, (bool, np.bool_)) or not whole or not least <= value <= most:
+            raise self.wrong(key, f"an integer from {least} to {most}", value)
         return int(value)
 
     def boolean(self, key: str, default: bool) -> bool:
@@ -95,7 +95,7 @@ class Reader:
         value = self.take(key)
         if value is None:
             return choices[0]
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             raise self.wrong(key, f"one of {', '.join(choices)}", value)
         return str(value)
 

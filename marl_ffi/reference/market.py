@@ -32,6 +32,7 @@ from .market_rules import (
     MarketRules,
     RewardSettings,
     check_settings,
+    check_threads,
     checked_market,
     checked_markets,
     checked_purchase,
@@ -170,6 +171,7 @@ def market_clearing_batch(
 
     `num_threads` has no effect here.
     """
+    check_threads(num_threads)
     b, q, d = checked_markets(bids, quantities, demand)
     prices, q_cleared = np.empty(len(b), b.dtype), np.empty_like(b)
     for e in range(len(b)):
@@ -207,6 +209,7 @@ def environment_step_batch(
 
     Returns prices (E,), q_cleared (E, N) and rewards (E, N).
     """
+    check_threads(num_threads)
     b, q, d, c = checked_markets(bids, quantities, demand, costs)
     settings = check_settings(lambda_bid_penalty, unit_lol_penalty, demand_scale, cost_scale, time_horizon)
     prices, q_cleared, reward = np.empty(len(b), b.dtype), np.empty_like(b), np.empty_like(b)

@@ -122,6 +122,11 @@ def read_market_config(config: Mapping[str, Any]) -> MarketConfig:
     params.finish_leniently()
 
     battery = _battery(plain["bess"])
+    references = [*plain["costs"], *([battery.bid_ref] if battery else [])]
+    highest = max(abs(x) for x in references) + plain["max_bid_delta"]
+    if highest > np.finfo(dtype).max:
+        message = f"params.max_bid_delta: expected bids that stay finite in {dtype_name}, got {plain['max_bid_delta']!r}"
+        raise error_for("invalid_config", message)
     seats = generators + (battery is not None)
     learned = _read_learned(agents, seats)
     clip = out_of_range == "clip"

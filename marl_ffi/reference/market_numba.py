@@ -451,6 +451,7 @@ def market_clearing_batch(
     bids: ArrayLike, quantities: ArrayLike, demand: ArrayLike, *, num_threads: int | None = None
 ) -> tuple[Array, Array]:
     """As `market.market_clearing_batch`; `num_threads` has no effect here."""
+    inputs.check_threads(num_threads)
     prices, q_cleared = clear_batch(*inputs.checked_markets(bids, quantities, demand))
     return prices, q_cleared
 
@@ -472,6 +473,7 @@ def environment_step_batch(
     num_threads: int | None = None,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """As `market.environment_step_batch`; `num_threads` has no effect here."""
+    inputs.check_threads(num_threads)
     b, q, d, c = inputs.checked_markets(bids, quantities, demand, costs)
     settings = inputs.check_settings(lambda_bid_penalty, unit_lol_penalty, demand_scale, cost_scale, time_horizon)
     prices, q_cleared, rewards = step_batch(b, q, c, d, *astuple(settings))

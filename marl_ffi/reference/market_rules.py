@@ -62,11 +62,19 @@ class RewardSettings:
     time_horizon: int = 24
 
 
+def as_array(name: str, value: ArrayLike) -> Array:
+    """`value` as an array, or a clear error."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise error_for("length_mismatch", f"{name}: expected an array, got rows of different lengths") from None
+
+
 def as_arrays(ndim: int, **inputs: ArrayLike) -> list[Array]:
     """The inputs as contiguous arrays of one dtype: float32 if all came as float32, otherwise float64."""
     arrays = []
     for name, value in inputs.items():
-        array = np.asarray(value)
+        array = as_array(name, value)
         if array.dtype.kind not in "fiu" and array.size:
             raise error_for("dtype_mismatch", f"{name}: expected real numbers, got dtype {array.dtype}")
         wanted = 1 if name == "costs" else ndim
@@ -75,14 +83,16 @@ def as_arrays(ndim: int, **inputs: ArrayLike) -> list[Array]:
             raise error_for("length_mismatch", message)
         arrays.append(array)
     dtype = np.float32 if all(a.dtype == np.float32 for a in arrays) else np.float64
-    return [np.ascontiguousarray(a, dtype=dtype) for a in arrays]
+    return [np.require(a, dtype, ["C_CONTIGUOUS", "ALIGNED"]) for a in arrays]
 
 
 def as_number(name: str, value: Any, reason: str = "invalid_argument") -> float:
     """`value` as a Python float, or a clear error."""
+    if isinstance(value, (str, bytes)):
+        raise error_for(reason, f"{name}: expected a number, got {value!r}")
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise error_for(reason, f"{name}: expected a number, got {value!r}") from None
 
 
@@ -139,15 +149,17 @@ def check_settings(
             bound = "> 0" if positive else ">= 0"
             raise error_for("parameter_invalid", f"{name}: expected a finite number {bound}, got {number}")
         numbers.append(number)
-    if isinstance(time_horizon, bool) or not isinstance(time_horizon, (int, np.integer)) or time_horizon < 0:
-        raise error_for("parameter_invalid", f"time_horizon: expected an integer >= 0, got {time_horizon!r}")
+    whole = isinstance(time_horizon, (int, np.integer)) and not isinstance(time_horizon, bool)
+    if not whole or not 0 <= time_horizon <= 2**53:
+        got = f"{time_horizon!r:.50}"
+        raise error_for("parameter_invalid", f"time_horizon: expected an integer from 0 to 2**53, got {got}")
     weight, lost_load, demand_unit, cost_unit = numbers
     return RewardSettings(weight, lost_load, demand_unit, cost_unit, int(time_horizon))
 
 
 def as_demands(demand: ArrayLike, markets: int) -> Array:
     """One float64 demand per market of a batch."""
-    d = np.asarray(demand)
+    d = as_array("demand", demand)
     if d.dtype.kind not in "fiu" and d.size:
         raise error_for("dtype_mismatch", f"demand: expected real numbers, got dtype {d.dtype}")
     if d.shape != (markets,):
@@ -189,3 +201,12 @@ def checked_purchase(buy_bid: Any, buy_quantity: Any) -> tuple[float, float]:
         reason = "quantity_negative" if math.isfinite(wanted) else "quantity_not_finite"
         raise error_for(reason, f"buy_quantity: expected a finite quantity >= 0, got {wanted}")
     return price, wanted
+
+
+def check_threads(num_threads: int | None) -> None:
+    """A number of threads, or None for the default."""
+    if num_threads is None:
+        return
+    if isinstance(num_threads, bool) or not isinstance(num_threads, (int, np.integer)) or num_threads < 1:
+        message = f"num_threads: expected an integer >= 1 or None, got {num_threads!r}"
+        raise error_for("invalid_argument", message)

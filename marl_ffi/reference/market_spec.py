@@ -28,7 +28,7 @@ CLOCKS: dict[str, list[Feature]] = {
 }
 
 PARAMETERS: list[tuple[str, str, Any, str, str]] = [
-    ("params", "dict", None, "", "The market: N_generators, T, demand_profile (MW), capacities (MW), costs ($/MWh), max_bid_delta, lambda_bid_penalty, unit_lol_penalty, day_ahead, bess. None: default_params(5, 24)."),
+    ("params", "dict", None, "", "The market: N_generators, T, demand_profile (MW), capacities (MW), costs ($/MWh), max_bid_delta, lambda_bid_penalty, unit_lol_penalty, day_ahead, bess. None: default_params(5, 24)."),  # noqa: E501
     ("observer", "str", "simple", "", "What agents see: simple, basic, simple_v2 or simple_v3."),
     ("dtype", "str", "float32", "", "Working precision: float32 or float64."),
     ("demand_noise", "str", "on_seed", "", "When demand is perturbed: on_seed (resets with a seed), never or every_reset."),

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ..errors import error_for
 from . import market
 from .market_features import OBSERVERS, observe, observer_dim, scale_of
-from .market_rules import Array, MarketRules, as_number, check_costs, check_market, check_settings
+from .market_rules import Array, MarketRules, as_array, as_number, check_costs, check_market, check_settings
 
 __all__ = ["Market", "Observer"]
 
@@ -22,7 +22,8 @@ def _dtype(dtype: Any) -> Any:
         kind = np.dtype(dtype)
     except TypeError:
         kind = None
-    if kind not in (np.dtype(np.float32), np.dtype(np.float64)):
+    # NumPy takes None for float64 in a comparison.
+    if kind is None or kind not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise error_for("dtype_mismatch", f'dtype: expected "float32" or "float64", got {dtype!r}')
     return kind
 
@@ -186,14 +187,15 @@ class Observer:
         self._closed = True
 
     def _vector(self, name: str, values: ArrayLike, reason: str) -> Array:
-        array = np.asarray(values)
+        array = as_array(name, values)
         if array.ndim != 1:
             raise error_for("length_mismatch", f"{name}: expected 1 dimension, got shape {array.shape}")
         if array.size == 0:
             raise error_for("empty", f"{name}: expected at least one value, got none")
         if array.dtype.kind not in "fiu":
             raise error_for("dtype_mismatch", f"{name}: expected real numbers, got dtype {array.dtype}")
-        array = array.astype(self.dtype)
+        with np.errstate(over="ignore"):
+            array = array.astype(self.dtype)
         for i, value in enumerate(array):
             if not math.isfinite(value):
                 raise error_for(reason, f"{name}[{i}]: expected a finite number, got {value}")

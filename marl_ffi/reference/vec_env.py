@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import error_for
+from ..errors import MarlError, error_for
 from . import snapshot
 from .config import unknown_name
 from .market_rules import Array
@@ -185,11 +185,16 @@ class ReferenceEngine:
         if self.autoreset_mode == "Disabled":
             message = "a rollout needs an autoreset mode: NextStep or SameStep, not Disabled"
             raise error_for("invalid_argument", message)
+        before = self.snapshot()
         names = [name for name in Outputs.__dataclass_fields__ if name != "infos"]
         rows: dict[str, list[Array]] = {name: [] for name in [*names, "actions"]}
         for k in range(num_steps):
             row = self.sample_actions() if actions is None else np.asarray(actions[k])
-            self.step(row)
+            try:
+                self.step(row)
+            except MarlError as e:
+                self.restore(before)
+                raise error_for(e.reason, f"step {k}: {e}") from None
             rows["actions"].append(row.copy())
             for name in names:
                 rows[name].append(getattr(self.out, name).copy())

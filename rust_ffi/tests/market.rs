@@ -75,7 +75,7 @@ mod naive {
             }
             cleared[unit] = quantities[unit];
         }
-        let highest = order.iter().copied().filter(|&k| quantities[k] > R::ZERO).next_back();
+        let highest = order.iter().copied().rfind(|&k| quantities[k] > R::ZERO);
         let mut price = match margin {
             Some(unit) => bids[unit],
             None => {

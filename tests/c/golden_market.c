@@ -185,23 +185,39 @@ static void clear_is_refused(const market_case *it, marl_status expected) {
                                             &price, cleared, it->n, err));
 }
 
-static void storage(const market_case *it, double buy_bid, double buy_quantity, const char *status, double charged) {
-    double price, got_charged, cleared[64];
-    watch(NULL, 0);
-    watch(&price, sizeof price);
-    watch(&got_charged, sizeof got_charged);
-    watch(cleared, sizeof cleared);
-    if (strcmp(status, "ok") != 0) {
-        REFUSED((marl_status)status_called(status),
-                marl_market_clear_with_storage_f64(it->bids, it->n, it->quantities, it->n, it->demand, buy_bid,
-                                                   buy_quantity, NULL, &price, cleared, it->n, &got_charged, err));
-        return;
-    }
+static void storage_f64(const market_case *it, double buy_bid, double buy_quantity, double charged) {
+    double price = 0.0, got_charged = -1.0, *cleared = room(it->n, sizeof *cleared);
     FINE(marl_market_clear_with_storage_f64(it->bids, it->n, it->quantities, it->n, it->demand, buy_bid, buy_quantity,
                                             NULL, &price, cleared, it->n, &got_charged, err));
     CHECK(same_f64(&price, &it->price, 1));
     CHECK(same_f64(&got_charged, &charged, 1));
     CHECK(same_f64(cleared, it->cleared, it->n));
+    free(cleared);
+}
+
+static void storage_f32(const market_case *it, double buy_bid, double buy_quantity, double charged) {
+    float *bids = narrowed(it->bids, it->n), *quantities = narrowed(it->quantities, it->n);
+    float *cleared = room(it->n, sizeof *cleared);
+    double price = 0.0, got_charged = -1.0;
+    FINE(marl_market_clear_with_storage_f32(bids, it->n, quantities, it->n, it->demand, buy_bid, buy_quantity, NULL,
+                                            &price, cleared, it->n, &got_charged, err));
+    CHECK(same_f64(&price, &it->price, 1));
+    CHECK(same_f64(&got_charged, &charged, 1));
+    CHECK(same_f32(cleared, it->cleared, it->n));
+    free(bids);
+    free(quantities);
+    free(cleared);
+}
+
+static void storage_is_refused(const market_case *it, double buy_bid, double buy_quantity, marl_status expected) {
+    double price, charged, cleared[64];
+    watch(NULL, 0);
+    watch(&price, sizeof price);
+    watch(&charged, sizeof charged);
+    watch(cleared, sizeof cleared);
+    REFUSED(expected,
+            marl_market_clear_with_storage_f64(it->bids, it->n, it->quantities, it->n, it->demand, buy_bid,
+                                               buy_quantity, NULL, &price, cleared, it->n, &charged, err));
 }
 
 int main(int argc, char **argv) {
@@ -239,7 +255,13 @@ int main(int argc, char **argv) {
             if (strcmp(kind, "storage") == 0) charged = next_number(file);
         }
         if (strcmp(kind, "storage") == 0) {
-            storage(&it, buy_bid, buy_quantity, status, charged);
+            if (strcmp(status, "ok") != 0) {
+                storage_is_refused(&it, buy_bid, buy_quantity, (marl_status)status_called(status));
+            } else if (narrow) {
+                storage_f32(&it, buy_bid, buy_quantity, charged);
+            } else {
+                storage_f64(&it, buy_bid, buy_quantity, charged);
+            }
         } else if (strcmp(status, "ok") == 0) {
             every_way(&it, narrow);
         } else {

@@ -127,12 +127,12 @@ static void one_observation(void) {
     REFUSED(MARL_STATUS_LENGTH_MISMATCH, SEE("simple", 75, 15, 100, features, 5));
     REFUSED(MARL_STATUS_LENGTH_MISMATCH, SEE("simple_v3", 75, 15, 100, features, 0));
     REFUSED(MARL_STATUS_UNKNOWN_ID, SEE("simple_v9", 75, 15, 100, features, 4));
-    REFUSED(MARL_STATUS_INVALID_ARGUMENT, SEE("simple", NAN, 15, 100, features, 4));
+    REFUSED(MARL_STATUS_DEMAND_NOT_FINITE, SEE("simple", NAN, 15, 100, features, 4));
     REFUSED(MARL_STATUS_INVALID_ARGUMENT, SEE("simple", 75, -1, 100, features, 4));
     REFUSED(MARL_STATUS_INVALID_ARGUMENT, SEE("simple", 75, INT64_MIN, 100, features, 4));
-    REFUSED(MARL_STATUS_INVALID_ARGUMENT, SEE("simple", 75, 15, 0, features, 4));
-    REFUSED(MARL_STATUS_INVALID_ARGUMENT, SEE("simple", 75, 15, -1, features, 4));
-    REFUSED(MARL_STATUS_INVALID_ARGUMENT, SEE("simple", 75, 15, INFINITY, features, 4));
+    REFUSED(MARL_STATUS_PARAMETER_INVALID, SEE("simple", 75, 15, 0, features, 4));
+    REFUSED(MARL_STATUS_PARAMETER_INVALID, SEE("simple", 75, 15, -1, features, 4));
+    REFUSED(MARL_STATUS_PARAMETER_INVALID, SEE("simple", 75, 15, INFINITY, features, 4));
     REFUSED(MARL_STATUS_INVALID_ARGUMENT, SEE("simple", 75, 15, 100, (double *)(void *)((char *)features + 1), 4));
     FINE(SEE("simple", 75, 15, 100, features, 4));
     CHECK(features[0] == 0.75 && features[1] == 0.6);

@@ -108,6 +108,13 @@ static void null_pointers(void) {
     NULL_IS_REFUSED(STORAGE(bids, quantities, 25, 20, NULL, cleared, &charged));
     NULL_IS_REFUSED(STORAGE(bids, quantities, 25, 20, &price, NULL, &charged));
     NULL_IS_REFUSED(STORAGE(bids, quantities, 25, 20, &price, cleared, NULL));
+#define STORAGE_32(b, q, bid, quantity, p, a, c) \
+    marl_market_clear_with_storage_f32(b, N, q, N, 40, bid, quantity, NULL, p, a, N, c, err)
+    NULL_IS_REFUSED(STORAGE_32(NULL, quantities32, 25, 20, &price, cleared32, &charged));
+    NULL_IS_REFUSED(STORAGE_32(bids32, NULL, 25, 20, &price, cleared32, &charged));
+    NULL_IS_REFUSED(STORAGE_32(bids32, quantities32, 25, 20, NULL, cleared32, &charged));
+    NULL_IS_REFUSED(STORAGE_32(bids32, quantities32, 25, 20, &price, NULL, &charged));
+    NULL_IS_REFUSED(STORAGE_32(bids32, quantities32, 25, 20, &price, cleared32, NULL));
     REFUSED(MARL_STATUS_BID_NOT_FINITE, STORAGE(bids, quantities, NAN, 20, &price, cleared, &charged));
     REFUSED(MARL_STATUS_QUANTITY_NOT_FINITE, STORAGE(bids, quantities, 25, INFINITY, &price, cleared, &charged));
     REFUSED(MARL_STATUS_QUANTITY_NEGATIVE, STORAGE(bids, quantities, 25, -1, &price, cleared, &charged));
@@ -132,6 +139,8 @@ static void lengths_and_places(void) {
     REFUSED(MARL_STATUS_INVALID_ARGUMENT, ONE(bids, N, quantities, N, askew(rewards), cleared, N));
     REFUSED(MARL_STATUS_INVALID_ARGUMENT, STORAGE(bids, quantities, 25, 20, askew(rewards), cleared, &charged));
     REFUSED(MARL_STATUS_INVALID_ARGUMENT, STORAGE(bids, quantities, 25, 20, &price, cleared, askew(rewards)));
+    REFUSED(MARL_STATUS_INVALID_ARGUMENT, STORAGE_32(bids32, quantities32, 25, 20, askew(rewards), cleared32, &charged));
+    REFUSED(MARL_STATUS_INVALID_ARGUMENT, STORAGE_32(bids32, quantities32, 25, 20, &price, cleared32, askew(rewards)));
     REFUSED(MARL_STATUS_INVALID_ARGUMENT, ONE(bids, N, quantities, N, &price, bids, N));
     REFUSED(MARL_STATUS_INVALID_ARGUMENT, ONE(bids, N, quantities, N, &price, quantities, N));
     REFUSED(MARL_STATUS_INVALID_ARGUMENT, STEP_64(bids, quantities, costs, &price, cleared, cleared));

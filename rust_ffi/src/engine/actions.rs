@@ -23,8 +23,14 @@ pub enum Actions<'a> {
 impl<'a> Actions<'a> {
     /// The bytes as actions of type `dtype`.
     pub fn from_bytes(bytes: &'a [u8], dtype: Dtype) -> Result<Self> {
+        if !bytes.len().is_multiple_of(dtype.size()) {
+            let message = format!("actions: {} bytes are no whole number of {}", bytes.len(), dtype.name());
+            return Err(Error::new(Status::LengthMismatch, message));
+        }
         let misfit =
             |_| Error::new(Status::DtypeMismatch, format!("actions: not an aligned array of {}", dtype.name()));
+        // No bytes are aligned for nothing, but they are too few rather than of the wrong type.
+        let bytes = if bytes.is_empty() { bytemuck::cast_slice::<u64, u8>(&[]) } else { bytes };
         match dtype {
             Dtype::Float32 => bytemuck::try_cast_slice(bytes).map(Actions::F32).map_err(misfit),
             Dtype::Float64 => bytemuck::try_cast_slice(bytes).map(Actions::F64).map_err(misfit),
@@ -187,7 +193,7 @@ impl ActionRule {
         } else {
             format!("{whole} from {} to {}", self.low[element], self.high[element])
         };
-        let message = format!("actions[env {env}] ({}): expected {expected}, got {x}", self.names[element]);
+        let message = format!("actions[env {env}] ({}): expected {expected}, got {x:?}", self.names[element]);
         Error::new(Status::ActionInvalid, message)
     }
 

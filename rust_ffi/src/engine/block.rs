@@ -95,6 +95,23 @@ impl<E: Environment> Block<E> {
         })
     }
 
+    /// A copy to try things on.
+    pub fn rehearsal(&self) -> Self {
+        Block {
+            first: self.first,
+            rows: self.rows,
+            state: self.state.clone(),
+            scratch: E::Scratch::default(),
+            rngs: self.rngs.clone(),
+            action_rngs: self.action_rngs.clone(),
+            seeds: self.seeds.clone(),
+            phases: self.phases.clone(),
+            clock: self.clock.clone(),
+            returns: self.returns.clone(),
+            drawn: Drawn::default(),
+        }
+    }
+
     /// Starts a new episode in `row`.
     pub fn reset_row(&mut self, env: &E, row: usize, seeding: Option<Seeding>, options: &Value) {
         let agents = env.spec().agents.len();

@@ -71,7 +71,7 @@ impl Config {
         let Some(value) = self.take(key) else { return Ok(default) };
         match number_of(&value) {
             Some(x) if is_fine(x) => Ok(x),
-            Some(x) => Err(self.wrong(key, expected, x)),
+            Some(x) => Err(self.wrong(key, expected, format!("{x:?}"))),
             None => Err(self.wrong(key, expected, kind(&value))),
         }
     }
@@ -136,7 +136,7 @@ impl Config {
         }
         let item = |(k, value): (usize, &Value)| match number_of(value) {
             Some(x) if is_fine(x) => Ok(x),
-            Some(x) => Err(invalid(format!("{}[{k}]: expected {expected}, got {x}", self.path(key)))),
+            Some(x) => Err(invalid(format!("{}[{k}]: expected {expected}, got {x:?}", self.path(key)))),
             None => Err(invalid(format!("{}[{k}]: expected {expected}, got {}", self.path(key), kind(value)))),
         };
         items.iter().enumerate().map(item).collect()
@@ -180,7 +180,8 @@ impl Config {
     }
 
     fn unknown(&self, key: &str) -> Error {
-        let hint = did_you_mean(key, self.known.iter().copied());
+        let known: Vec<String> = self.known.iter().map(|known| self.path(known)).collect();
+        let hint = did_you_mean(&self.path(key), known.iter().map(String::as_str));
         Error::new(Status::UnknownKey, format!("{}: no such configuration key{hint}", self.path(key)))
     }
 }

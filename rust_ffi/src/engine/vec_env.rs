@@ -2,13 +2,14 @@
 
 use super::actions::{ActionRule, Actions};
 use super::block::{Block, Seeding, Settings};
-use super::columns::{Columns, Dtype, Element};
+use super::columns::{try_vec, Columns, Dtype, Element};
 use super::error::{did_you_mean, Error, Result, Status};
 use super::rng::Pcg64;
 use super::snapshot;
 use super::spec::Spec;
 use super::threads;
 use crate::simd::{Level, Real};
+use bytemuck::Zeroable;
 use serde_json::Value;
 use std::ops::Range;
 
@@ -399,7 +400,42 @@ impl<E: Environment> VecEnv<E> {
         let mut tasks: Vec<(&Block<E>, Result<()>)> = self.blocks.iter().map(|block| (block, Ok(()))).collect();
         // A check takes about a tenth of a step.
         on_blocks(self.nanoseconds(steps) / 10, &mut tasks, |(block, outcome)| *outcome = check(block));
-        tasks.into_iter().map(|(_, outcome)| outcome).collect()
+        tasks.into_iter().try_for_each(|(_, outcome)| outcome)
+    }
+
+    /// Plays a rollout on a copy. In the next-step mode, actions that a reset ignores may be anything, and which those
+    /// are only the course of the rollout tells.
+    fn rehearse(&self, actions: Actions<'_>, steps: usize) -> Result<()> {
+        let spec = self.env.spec();
+        let width = self.action_width();
+        for block in &self.blocks {
+            let mut block = block.rehearsal();
+            let agents = block.rows * spec.agents.len();
+            let mut observations = try_vec(agents * spec.observation_len(), E::Obs::zeroed())?;
+            let mut rewards = try_vec(agents, E::Reward::ZERO)?;
+            let (mut terminations, mut truncations) = (try_vec(block.rows, 0)?, try_vec(block.rows, 0)?);
+            for step in 0..steps {
+                let start = (step * self.num_envs + block.first) * width;
+                let own = actions.slice(start..start + block.rows * width);
+                block
+                    .check(&self.rule, self.settings.autoreset, own)
+                    .map_err(|e| Error::new(e.status, format!("step {step}: {}", e.message)))?;
+                let mut out = Outputs {
+                    observations: &mut observations,
+                    rewards: &mut rewards,
+                    terminations: &mut terminations,
+                    truncations: &mut truncations,
+                    final_observations: &mut [],
+                    final_mask: &mut [],
+                    episode_returns: &mut [],
+                    episode_lengths: &mut [],
+                    actions: &mut [],
+                    infos: Infos::none(),
+                };
+                block.step(&self.env, self.settings, own, &mut out);
+            }
+        }
+        Ok(())
     }
 
     fn find_column(&self, name: &str) -> Result<usize> {
@@ -537,7 +573,9 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
             return Err(Error::new(Status::InvalidArgument, message));
         }
         if let Some(actions) = actions {
-            self.check_blocks(actions, steps)?;
+            if self.check_blocks(actions, steps).is_err() {
+                self.rehearse(actions, steps)?;
+            }
         }
         let settings = self.settings;
         let width = self.action_width();

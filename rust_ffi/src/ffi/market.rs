@@ -1,7 +1,9 @@
 //! The auction by itself: bound to buffers of its own, or on the caller's arrays.
 
 use super::handle::{handle, Handle, SharedBuffer};
-use super::{boundary, boundary_or, check_apart, dtype, extent, marl_error, null, slice, slice_mut, write_out};
+use super::{
+    boundary, boundary_or, check_apart, check_pointer, dtype, extent, marl_error, slice, slice_mut, write_out,
+};
 use crate::engine::columns::{Dtype, Element};
 use crate::engine::error::{Error, Result, Status};
 use crate::envs::market::clearing::{LossOfLoad, Rules, ScarcityPrice, TieRule};
@@ -57,8 +59,8 @@ pub enum marl_market_array {
 
 /// A market bound to buffers of its own: the fast way to clear one market again and again.
 ///
-/// 1. `marl_market_new`, 2. write to the arrays of `marl_market_data`, 3. `marl_market_clear` or
-/// `marl_market_step`, 4. read dispatch and rewards, and so on from 2., 5. `marl_market_free`.
+/// First `marl_market_new`; then, again and again: write to the arrays of `marl_market_data`, call
+/// `marl_market_clear` or `marl_market_step`, read dispatch and rewards; at last `marl_market_free`.
 ///
 /// A handle takes one call at a time: a second one answers `MARL_STATUS_BUSY`.
 pub struct marl_market {
@@ -253,9 +255,7 @@ pub unsafe extern "C" fn marl_market_new(
             let message = format!("num_generators: expected at most {}, got {num_generators}", u32::MAX);
             return Err(Error::new(Status::InvalidArgument, message));
         }
-        if out.is_null() {
-            return Err(null("out"));
-        }
+        check_pointer("out", out, 1)?;
         let (bound, arrays) = match dtype(dtype_code)? {
             Dtype::Float32 => {
                 let typed = Typed::<f32>::new(num_generators, rules, &rewards)?;
@@ -412,9 +412,7 @@ unsafe fn one<R: Real + Element>(
     let level = Level::current();
     let zero = [0.0];
     let offers = offers_of(bids, quantities, &zero);
-    if price.is_null() {
-        return Err(null("price"));
-    }
+    check_pointer("price", price, 1)?;
     offers.check(level, false)?;
     check_demand("demand", demand)?;
     if with_rewards {
@@ -856,12 +854,11 @@ pub unsafe extern "C" fn marl_market_clear_with_storage_f64(
         check_demand("demand", demand)?;
         let buyer_bid = [buy_bid];
         let buyer_quantity = [buy_quantity];
-        offers_of::<f64>(&buyer_bid, &buyer_quantity, &none)
-            .check(Level::current(), false)
-            .map_err(|e| Error::new(e.status, format!("the buyer's {}", e.message)))?;
-        if charged.is_null() {
-            return Err(null("charged"));
-        }
+        offers_of::<f64>(&buyer_bid, &buyer_quantity, &none).check(Level::current(), false).map_err(|e| {
+            let message = e.message.replace("bids[0]", "buy_bid").replace("quantities[0]", "buy_quantity");
+            Error::new(e.status, message)
+        })?;
+        check_pointer("charged", charged, 1)?;
         let bought = purchase(b, q, demand, buy_bid, buy_quantity);
         // SAFETY: by this function's contract.
         unsafe {
@@ -915,12 +912,11 @@ pub unsafe extern "C" fn marl_market_clear_with_storage_f32(
         check_demand("demand", demand)?;
         let buyer_bid = [buy_bid];
         let buyer_quantity = [buy_quantity];
-        offers_of::<f64>(&buyer_bid, &buyer_quantity, &none)
-            .check(Level::current(), false)
-            .map_err(|e| Error::new(e.status, format!("the buyer's {}", e.message)))?;
-        if charged.is_null() {
-            return Err(null("charged"));
-        }
+        offers_of::<f64>(&buyer_bid, &buyer_quantity, &none).check(Level::current(), false).map_err(|e| {
+            let message = e.message.replace("bids[0]", "buy_bid").replace("quantities[0]", "buy_quantity");
+            Error::new(e.status, message)
+        })?;
+        check_pointer("charged", charged, 1)?;
         let bought = purchase(b, q, demand, buy_bid, buy_quantity);
         // SAFETY: by this function's contract.
         unsafe {

@@ -1,7 +1,7 @@
 //! The observers of the market, without an environment.
 
 use super::handle::{handle, Handle, SharedBuffer};
-use super::{boundary, boundary_or, dtype, marl_error, null, slice, slice_mut, text, write_out};
+use super::{boundary, boundary_or, check_pointer, dtype, marl_error, slice, slice_mut, text, write_out};
 use crate::engine::columns::{Dtype, Element};
 use crate::engine::error::{Error, Result, Status};
 use crate::envs::market::observers::{Observer, Scales, Templates};
@@ -96,7 +96,7 @@ pub unsafe extern "C" fn marl_observer_new(
                 return Err(Error::new(Status::Empty, format!("{what}: expected at least one number, got none")));
             }
             if let Some(k) = x.iter().position(|x| !x.is_finite()) {
-                let message = format!("{what}[{k}]: expected a finite number, got {}", x[k]);
+                let message = format!("{what}[{k}]: expected a finite number, got {:?}", x[k]);
                 return Err(Error::new(Status::InvalidArgument, message));
             }
         }
@@ -109,9 +109,7 @@ pub unsafe extern "C" fn marl_observer_new(
                 return Err(Error::new(Status::InvalidArgument, message));
             }
         };
-        if out.is_null() {
-            return Err(null("out"));
-        }
+        check_pointer("out", out, 1)?;
         let (bound, data) = match dtype(dtype_code)? {
             Dtype::Float32 => {
                 let typed = Typed::<f32>::new(observer, demand, capacities, costs, &seats)?;
@@ -207,8 +205,9 @@ pub unsafe extern "C" fn marl_observer_observe(observer: *mut marl_observer, t: 
 /// Parameters: `name` is "simple" (4 features), "simple_v2" (5) or "simple_v3" (7). Scales are finite and above
 /// 0, the other numbers finite, `t` at least 0. `out` receives `len` features.
 ///
-/// Errors: `MARL_STATUS_UNKNOWN_ID`, `MARL_STATUS_INVALID_ARGUMENT`, `MARL_STATUS_LENGTH_MISMATCH`,
-/// `MARL_STATUS_NULL_POINTER`. Safe from any thread.
+/// Errors: `MARL_STATUS_DEMAND_NOT_FINITE`, `MARL_STATUS_QUANTITY_NOT_FINITE` (the capacity),
+/// `MARL_STATUS_COST_NOT_FINITE`, `MARL_STATUS_PARAMETER_INVALID` (a scale), `MARL_STATUS_UNKNOWN_ID`,
+/// `MARL_STATUS_INVALID_ARGUMENT`, `MARL_STATUS_LENGTH_MISMATCH`, `MARL_STATUS_NULL_POINTER`. Safe from any thread.
 ///
 /// # Safety
 /// * `name` is NULL or NUL-terminated; `out` is valid for writes of `len` elements; `err` is NULL or valid for
@@ -236,18 +235,22 @@ pub unsafe extern "C" fn marl_market_observe(
             return Err(Error::new(Status::InvalidArgument, message));
         }
         Error::check_length("out", out.len(), observer.len(1))?;
-        for (what, x) in [("demand_t", demand), ("capacity_i", capacity), ("cost_i", cost)] {
+        let numbers = [
+            ("demand_t", demand, Status::DemandNotFinite),
+            ("capacity_i", capacity, Status::QuantityNotFinite),
+            ("cost_i", cost, Status::CostNotFinite),
+        ];
+        for (what, x, status) in numbers {
             if !x.is_finite() {
-                let message = format!("{what}: expected a finite number, got {x}");
-                return Err(Error::new(Status::InvalidArgument, message));
+                return Err(Error::new(status, format!("{what}: expected a finite number, got {x:?}")));
             }
         }
         for (what, x) in
             [("demand_scale", demand_scale), ("capacity_scale", capacity_scale), ("cost_scale", cost_scale)]
         {
             if !(x.is_finite() && x > 0.0) {
-                let message = format!("{what}: expected a finite number above 0, got {x}");
-                return Err(Error::new(Status::InvalidArgument, message));
+                let message = format!("{what}: expected a finite number above 0, got {x:?}");
+                return Err(Error::new(Status::ParameterInvalid, message));
             }
         }
         let hour = usize::try_from(t)

@@ -3,7 +3,8 @@
 use super::handle::{handle, Handle};
 use super::spec::to_json;
 use super::{
-    boundary, boundary_or, check_apart, copy_out, dtype, extent, marl_error, null, slice, slice_mut, text, write_out,
+    boundary, boundary_or, check_apart, check_pointer, copy_out, dtype, extent, marl_error, null, slice, slice_mut,
+    text, write_out,
 };
 use crate::engine::actions::Actions;
 use crate::engine::error::{Error, Result, Status};
@@ -26,8 +27,8 @@ pub enum marl_autoreset {
 
 /// A batch of environments.
 ///
-/// 1. `marl_vec_env_new`, 2. `marl_vec_env_reset`, 3. `marl_vec_env_step` or `marl_vec_env_rollout`, as often as
-/// wanted, 4. `marl_vec_env_free`.
+/// First `marl_vec_env_new` and `marl_vec_env_reset`; then `marl_vec_env_step` or `marl_vec_env_rollout`, as often as
+/// wanted; at last `marl_vec_env_free`.
 ///
 /// A handle may move between threads but takes one call at a time: a second one answers `MARL_STATUS_BUSY`.
 /// Different handles are independent.
@@ -236,9 +237,7 @@ pub unsafe extern "C" fn marl_vec_env_new(
                 format!("autoreset: expected 0, 1 or 2 (marl_autoreset), got {autoreset}"),
             )
         })?;
-        if out.is_null() {
-            return Err(null("out"));
-        }
+        check_pointer("out", out, 1)?;
         let venv = envs::make_vec(id, config, Setup { num_envs, num_threads, autoreset, level: Level::current() })?;
         let info_bytes = info_offsets(venv.spec(), num_envs).1;
         let made = Box::new(marl_vec_env { handle: Handle::new(Inner { venv, apart: None, info_bytes }) });

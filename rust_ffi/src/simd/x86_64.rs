@@ -436,12 +436,12 @@ fn transpose_f32x16(r: &mut [F32x16; 16]) {
     isa!({
         // First squares of four within each 128 bits, then squares of those.
         let mut fours = [[r[0].0; 4]; 4];
-        for quarter in 0..4 {
+        for (quarter, four) in fours.iter_mut().enumerate() {
             let row = 4 * quarter;
             let [a, b, c, d] = [r[row].0, r[row + 1].0, r[row + 2].0, r[row + 3].0];
             let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
             let (ab_high, cd_high) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
-            fours[quarter] = [
+            *four = [
                 _mm512_shuffle_ps::<0x44>(ab, cd),
                 _mm512_shuffle_ps::<0xEE>(ab, cd),
                 _mm512_shuffle_ps::<0x44>(ab_high, cd_high),

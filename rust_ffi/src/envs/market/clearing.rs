@@ -190,7 +190,7 @@ fn dispatch_cheaper<S: Simd, R: Real>(s: S, bids: &[R], quantities: &[R], price:
 
 fn highest_dispatched_bid<R: Real>(bids: &[R], quantities: &[R]) -> Option<R> {
     let offered = bids.iter().zip(quantities).filter(|(_, q)| **q > R::ZERO).map(|(b, _)| *b);
-    offered.reduce(|a, b| if a < b { b } else { a })
+    offered.reduce(|a, b| if b < a { a } else { b })
 }
 
 /// Shares what the cheaper units leave among those that bid `price`.

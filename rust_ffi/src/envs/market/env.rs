@@ -137,6 +137,9 @@ impl<R: Real + Element> Environment for Market<R> {
         for day in state.get_mut::<R>(column::DEMAND).chunks_exact_mut(self.base_demand.len()) {
             day.copy_from_slice(&self.base_demand);
         }
+        if let Some(battery) = &self.options.params.battery {
+            state.get_mut::<f64>(column::SOC).fill(battery.initial_soc());
+        }
     }
 
     fn check_options(&self, options: &Value) -> Result<()> {
@@ -208,6 +211,6 @@ impl<R: Real + Element> Environment for Market<R> {
             ("soc", Some(battery)) => format!("a charge from 0 to {} MWh", battery.energy()),
             _ => "a finite demand of at least 0".into(),
         };
-        Err(Error::new(Status::InvalidState, format!("expected {expected}, got {value}")))
+        Err(Error::new(Status::InvalidState, format!("expected {expected}, got {value:?}")))
     }
 }

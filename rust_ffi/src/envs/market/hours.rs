@@ -310,8 +310,8 @@ fn step_hour<S: Simd, R: Real + Element>(s: S, market: &Market<R>, turn: Turn<'_
         quantities.copy_from_slice(&work.quantities);
     }
     if market.options.history {
-        for row in 0..rows {
-            let t = (clock[row] as usize).min(hours - 1);
+        for (row, clock) in clock.iter().enumerate() {
+            let t = (*clock as usize).min(hours - 1);
             market.write_history(state, row, t, work, row, None);
         }
     }
@@ -376,6 +376,7 @@ impl<R: Real + Element> Market<R> {
     /// Clears hour `t` of the market whose offers are in row `at` of `work`, with a battery that holds `soc`
     /// and plays `intent` (the first component of its action).
     #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
     fn clear_with_battery<S: Simd>(
         &self,
         s: S,
@@ -477,13 +478,7 @@ fn step_rows<S: Simd, R: Real + Element>(s: S, market: &Market<R>, turn: Turn<'_
                 work.quantities[row * agents + seat] = quantity;
                 work.bids[row * agents + seat] = bid;
                 if seat == n && a0.is_finite() {
-                    intent = if a0 < -1.0 {
-                        -1.0
-                    } else if a0 > 1.0 {
-                        1.0
-                    } else {
-                        a0
-                    };
+                    intent = a0.clamp(-1.0, 1.0);
                 }
             }
             work.demand[row] = state.get::<R>(column::DEMAND)[row * hours + t];

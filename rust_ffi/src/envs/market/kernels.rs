@@ -75,8 +75,10 @@ impl<R: Real> Offers<'_, R> {
         if n == 0 {
             return Err(Error::new(Status::Empty, "bids: expected at least one generator, got none"));
         }
-        Error::check_length("bids", self.bids.len(), self.demand.len() * n)?;
-        Error::check_length("quantities", self.quantities.len(), self.demand.len() * n)?;
+        // A product that overflows is the length of no array.
+        let expected = self.demand.len().saturating_mul(n);
+        Error::check_length("bids", self.bids.len(), expected)?;
+        Error::check_length("quantities", self.quantities.len(), expected)?;
         if simd::run(level, AreValid { bids: self.bids, quantities: self.quantities, demand: self.demand }) {
             return Ok(());
         }
@@ -93,7 +95,7 @@ impl<R: Real> Offers<'_, R> {
         for (row, demand) in self.demand.iter().enumerate() {
             for k in row * n..(row + 1) * n {
                 if !self.bids[k].is_finite() {
-                    let message = format!("bids{}: expected a finite price, got {}", at(k), self.bids[k]);
+                    let message = format!("bids{}: expected a finite price, got {:?}", at(k), self.bids[k]);
                     return Err(Error::new(Status::BidNotFinite, message));
                 }
             }
@@ -118,10 +120,10 @@ impl<R: Real> Offers<'_, R> {
 
 fn check_quantity(what: &str, q: f64) -> Result<()> {
     if !q.is_finite() {
-        return Err(Error::new(Status::QuantityNotFinite, format!("{what}: expected a finite quantity, got {q}")));
+        return Err(Error::new(Status::QuantityNotFinite, format!("{what}: expected a finite quantity, got {q:?}")));
     }
     if q < 0.0 {
-        return Err(Error::new(Status::QuantityNegative, format!("{what}: expected at least 0, got {q}")));
+        return Err(Error::new(Status::QuantityNegative, format!("{what}: expected at least 0, got {q:?}")));
     }
     Ok(())
 }
@@ -133,9 +135,9 @@ pub fn check_demand(what: &str, demand: f64) -> Result<()> {
         return Ok(());
     }
     if !demand.is_finite() {
-        return Err(Error::new(Status::DemandNotFinite, format!("{what}: expected a finite demand, got {demand}")));
+        return Err(Error::new(Status::DemandNotFinite, format!("{what}: expected a finite demand, got {demand:?}")));
     }
-    Err(Error::new(Status::DemandNegative, format!("{what}: expected at least 0, got {demand}")))
+    Err(Error::new(Status::DemandNegative, format!("{what}: expected at least 0, got {demand:?}")))
 }
 
 /// Checks that costs are finite and as many as one market or all markets have.
@@ -156,7 +158,7 @@ pub fn check_costs<R: Real>(level: Level, costs: &[R], offers: &Offers<'_, R>) -
     }
     match costs.iter().position(|c| !c.is_finite()) {
         Some(k) => {
-            Err(Error::new(Status::CostNotFinite, format!("costs[{k}]: expected a finite cost, got {}", costs[k])))
+            Err(Error::new(Status::CostNotFinite, format!("costs[{k}]: expected a finite cost, got {:?}", costs[k])))
         }
         None => Ok(()),
     }
@@ -170,6 +172,7 @@ struct AreValid<'a, R> {
 
 /// True if all of `x` are finite. A float less itself is zero if it is finite, else NaN.
 #[inline(always)]
+#[allow(clippy::eq_op)]
 fn all_finite<S: Simd, R: Real>(s: S, x: &[R]) -> bool {
     type V<S, R> = <R as Real>::Lanes<S>;
     let zero = V::<S, R>::splat(s, R::ZERO);
@@ -183,6 +186,7 @@ fn all_finite<S: Simd, R: Real>(s: S, x: &[R]) -> bool {
 
 /// True if all of `x` are finite and at least zero.
 #[inline(always)]
+#[allow(clippy::eq_op)]
 fn all_offerable<S: Simd, R: Real>(s: S, x: &[R]) -> bool {
     type V<S, R> = <R as Real>::Lanes<S>;
     let zero = V::<S, R>::splat(s, R::ZERO);
@@ -429,9 +433,7 @@ fn load_columns<S: Simd, R: Real, const N: usize>(s: S, rows: &[R], n: usize, co
                 square[row] = R::Lanes::<S>::load_or(s, &rows[row * N + unit..][..units], R::ZERO);
             }
             R::Lanes::<S>::transpose(&mut square);
-            for k in 0..units {
-                columns[unit + k] = square[k];
-            }
+            columns[unit..unit + units].copy_from_slice(&square[..units]);
         });
         return;
     }
@@ -449,9 +451,7 @@ fn store_columns<S: Simd, R: Real, const N: usize>(s: S, columns: &[R::Lanes<S>;
         let rows = &mut rows[..width * N];
         for_squares!(N, width, |unit, units| {
             let mut square = [R::Lanes::<S>::splat(s, R::ZERO); 16];
-            for k in 0..units {
-                square[k] = columns[unit + k];
-            }
+            square[..units].copy_from_slice(&columns[unit..unit + units]);
             R::Lanes::<S>::transpose(&mut square);
             for row in 0..width {
                 square[row].store(&mut rows[row * N + unit..][..units]);

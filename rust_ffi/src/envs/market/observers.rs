@@ -13,6 +13,7 @@ use crate::engine::spec::Space;
 use crate::simd::Real;
 
 /// sin(2 pi h / 24), evaluated from left to right, correctly rounded.
+#[allow(clippy::approx_constant)] // the values of a table, not of a constant
 const HOUR_SIN: [f64; 24] = [
     0.0,
     0.25881904510252074,
@@ -40,6 +41,7 @@ const HOUR_SIN: [f64; 24] = [
     -0.25881904510252157,
 ];
 /// cos(2 pi h / 24).
+#[allow(clippy::approx_constant)]
 const HOUR_COS: [f64; 24] = [
     1.0,
     0.9659258262890683,

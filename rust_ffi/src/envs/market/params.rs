@@ -107,6 +107,46 @@ impl Params {
         self.demand_profile.len()
     }
 
+    /// Checks that all numbers still are what they must be in the working precision, and that no bid overflows it.
+    fn check_precision(&self, wide: bool) -> Result<()> {
+        let rounded = |x: f64| if wide { x } else { f64::from(x as f32) };
+        let name = if wide { "float64" } else { "float32" };
+        let refuse = |what: String, expected: &str, x: f64| {
+            Err(invalid(format!("params.{what}: expected {expected} in {name}, got {x:?}")))
+        };
+        for (t, x) in self.demand_profile.iter().enumerate() {
+            if !(rounded(*x).is_finite() && rounded(*x) > 0.0) {
+                return refuse(format!("demand_profile[{t}]"), "a finite demand above 0", *x);
+            }
+        }
+        for (key, numbers) in [("capacities", &self.capacities), ("costs", &self.costs)] {
+            if let Some(k) = numbers.iter().position(|x| !rounded(*x).is_finite()) {
+                return refuse(format!("{key}[{k}]"), "a finite number", numbers[k]);
+            }
+        }
+        let mut numbers = vec![
+            ("lambda_bid_penalty", self.lambda_bid_penalty),
+            ("unit_lol_penalty", self.unit_lol_penalty),
+            ("max_bid_delta", self.max_bid_delta),
+        ];
+        let mut costliest = self.costs.iter().fold(0.0, |most: f64, cost| most.max(cost.abs()));
+        if let Some(battery) = &self.battery {
+            costliest = costliest.max(battery.bid_ref.abs());
+            numbers.push(("bess.power_mw", battery.power_mw));
+            numbers.push(("bess.duration_h", battery.energy()));
+            numbers.push(("bess.bid_ref", battery.bid_ref));
+        }
+        for (key, x) in numbers {
+            if !rounded(x).is_finite() {
+                return refuse(key.into(), "a finite number", x);
+            }
+        }
+        if !rounded(costliest + self.max_bid_delta).is_finite() {
+            return refuse("max_bid_delta".into(), "bids that stay finite", self.max_bid_delta);
+        }
+        Ok(())
+    }
+
     fn read(mut config: Config) -> Result<Self> {
         let required = |what: &str, n: Option<u64>, path: String| {
             n.map(|n| n as usize)
@@ -180,13 +220,15 @@ impl Options {
         debug_assert!(simple_first.iter().all(|name| NAMES.contains(name)));
         let observer = Observer::named(simple_first[config.choice("observer", &simple_first)?])?;
         let wide = config.choice("dtype", &["float32", "float64"])? == 1;
+        params.check_precision(wide)?;
         let demand_noise = match config.choice("demand_noise", &["on_seed", "never", "every_reset"])? {
             0 => DemandNoise::OnSeed,
             1 => DemandNoise::Never,
             _ => DemandNoise::EveryReset,
         };
         let clips = config.choice("out_of_range_actions", &["reject", "clip"])? == 1;
-        let price_cap = config.number("price_cap", f64::INFINITY, "a number or null for none", |x| !x.is_nan())?;
+        let price_cap =
+            config.number("price_cap", f64::INFINITY, "a finite number, or null for none", f64::is_finite)?;
         let scarcity_price = match config.choice("scarcity_price", &["highest_bid", "highest_dispatched_bid"])? {
             0 => ScarcityPrice::HighestBid,
             _ => ScarcityPrice::HighestDispatchedBid,
@@ -268,7 +310,7 @@ fn read_policy(item: &Value, i: usize, params: &Params, clips: bool) -> Result<V
             *x = x.clamp(low, high);
         }
         if !(low..=high).contains(x) {
-            return Err(invalid(format!("policies[{i}][{k}]: expected a number from {low} to {high}, got {x}")));
+            return Err(invalid(format!("policies[{i}][{k}]: expected a number from {low} to {high}, got {x:?}")));
         }
     }
     Ok(action)

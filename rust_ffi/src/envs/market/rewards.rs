@@ -47,7 +47,7 @@ impl RewardParams {
             if !(x.is_finite() && x >= 0.0) {
                 return Err(Error::new(
                     Status::ParameterInvalid,
-                    format!("{name}: expected a finite number of at least 0, got {x}"),
+                    format!("{name}: expected a finite number of at least 0, got {x:?}"),
                 ));
             }
         }
@@ -55,7 +55,7 @@ impl RewardParams {
             if !(x.is_finite() && x > 0.0) {
                 return Err(Error::new(
                     Status::ParameterInvalid,
-                    format!("{name}: expected a finite number above 0, got {x}"),
+                    format!("{name}: expected a finite number above 0, got {x:?}"),
                 ));
             }
         }
