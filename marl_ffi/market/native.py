@@ -213,7 +213,7 @@ class Observer:
         count = int(lib.marl_observer_len(handle))
         obs = view(lib.marl_observer_data(handle), count, self.dtype, handle)
         self._obs = obs.reshape(checked.obs.shape)
-        self._observe, self._handle = lib.marl_observer_observe, handle
+        self._observe, self._handle, self._nothing = lib.marl_observer_observe, handle, ffi.NULL
         self._hours = profile.size
         # One agent's observations of all hours are few numbers. Copying a row takes less than a call of the library.
         self._view: Any = memoryview(obs)  # type: ignore[arg-type, unused-ignore]
@@ -244,15 +244,16 @@ class Observer:
 
     def _ask(self, t: int) -> Array:
         try:
-            if isinstance(t, (bool, np.bool_)):
+            if t is True or t is False or isinstance(t, np.bool_):
                 raise TypeError
-            err = _library.new_error()
-            status = self._observe(self._handle, t, err)
+            status = self._observe(self._handle, t, self._nothing)
         except (TypeError, OverflowError):
             message = f"t: expected an hour from 0 to {self._hours}, got {t!r}"
             raise error_for("invalid_argument", message) from None
         if status:
-            _library.raise_error(err)
+            # Once more, with a place for the error that no other thread writes to.
+            err = _library.new_error()
+            _library.check(self._observe(self._handle, t, err), err)
         return self._obs
 
     def close(self) -> None:
