@@ -40,7 +40,9 @@ def test_one_batch_in_many_threads() -> None:
     """The steps that were made are those of a serial run, each once; wrong actions never step."""
     told = child("shared_vec_env()")
     assert told["failures"] == [] and told["usable"]
-    assert told["tally"].pop("good: stepped", 0) and told["tally"].pop("bad: ActionError", 0), told
+    assert told["tally"].pop("good: stepped", 0), told
+    # How many wrong actions got as far as being looked at is up to the scheduler.
+    told["tally"].pop("bad: ActionError", 0)
     assert set(told["tally"]) <= {"good: BusyError", "bad: BusyError"}, told["tally"]
     assert told["foreign"] == 0, f"{told['foreign']} results are of no serial run"
 

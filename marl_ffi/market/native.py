@@ -232,13 +232,16 @@ class Observer:
 
     def __call__(self, t: int) -> Array:
         """Observe hour `t`, 0 to T; at T, the end, the demand is that of hour T-1."""
-        rows = self._rows
-        if rows and t is not True and t is not False:
+        if t.__class__ is int:
+            rows = self._rows
             try:
-                if t >= 0:
+                if not rows:
+                    if not self._observe(self._handle, t, self._nothing):
+                        return self._obs
+                elif t >= 0:
                     self._view[:] = rows[t]
                     return self._obs
-            except (IndexError, TypeError):
+            except (IndexError, OverflowError):
                 pass
         return self._ask(t)
 
