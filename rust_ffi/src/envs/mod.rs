@@ -1,12 +1,14 @@
 //! The environments, and the registry that knows them by id. A new one is a file here and a line in
 //! [`REGISTRY`].
 
+pub mod classic;
 pub mod market;
 
 use crate::engine::config::Config;
 use crate::engine::error::{did_you_mean, Error, Result, Status};
 use crate::engine::spec::Spec;
 use crate::engine::vec_env::{AnyVecEnv, Environment, Setup, VecEnv};
+use classic::control::Control;
 
 /// An environment by id.
 pub struct Entry {
@@ -17,7 +19,36 @@ pub struct Entry {
 }
 
 /// All environments, by id.
-pub const REGISTRY: &[Entry] = &[Entry { id: market::env::ID, make: make_market, spec: spec_of_market }];
+pub const REGISTRY: &[Entry] = &[
+    Entry { id: market::env::ID, make: make_market, spec: spec_of_market },
+    classic_entry::<classic::cartpole::CartPole>(),
+    classic_entry::<classic::mountain_car::MountainCar>(),
+    classic_entry::<classic::continuous_mountain_car::ContinuousMountainCar>(),
+    classic_entry::<classic::pendulum::Pendulum>(),
+    classic_entry::<classic::acrobot::Acrobot>(),
+];
+
+const fn classic_entry<G: Control>() -> Entry {
+    Entry { id: G::ID, make: make_classic::<G>, spec: spec_of_classic::<G> }
+}
+
+fn make_classic<G: Control>(config: Config, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {
+    let options = classic::env::Options::<G>::read(config)?;
+    if options.wide {
+        boxed(classic::env::Classic::<G, f64>::new(options), setup)
+    } else {
+        boxed(classic::env::Classic::<G, f32>::new(options), setup)
+    }
+}
+
+fn spec_of_classic<G: Control>(config: Config) -> Result<Spec> {
+    let options = classic::env::Options::<G>::read(config)?;
+    Ok(if options.wide {
+        classic::env::Classic::<G, f64>::new(options).spec().clone()
+    } else {
+        classic::env::Classic::<G, f32>::new(options).spec().clone()
+    })
+}
 
 fn boxed<E: Environment>(env: E, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {
     Ok(Box::new(VecEnv::new(env, setup)?))
