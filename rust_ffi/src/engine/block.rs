@@ -321,17 +321,24 @@ impl<E: Environment> Block<E> {
 
 /// Appends the indices where either flag is set. Flags are 0 or 1.
 fn collect_flags(a: &[u8], b: &[u8], to: &mut Vec<u32>) {
-    let (a8, a_rest) = a.as_chunks::<8>();
-    let (b8, _) = b.as_chunks::<8>();
-    for (k, (a, b)) in a8.iter().zip(b8).enumerate() {
-        let mut flags = u64::from_le_bytes(*a) | u64::from_le_bytes(*b);
-        while flags != 0 {
-            to.push(8 * k as u32 + flags.trailing_zeros() / 8);
-            flags &= flags - 1;
+    // 64 rows to a word: a branch that cannot be foretold costs more than the rest.
+    for (k, (a, b)) in a.chunks(64).zip(b.chunks(64)).enumerate() {
+        let mut rows = 0;
+        let (a8, a_rest) = a.as_chunks::<8>();
+        let (b8, b_rest) = b.as_chunks::<8>();
+        for (j, (a, b)) in a8.iter().zip(b8).enumerate() {
+            let flags = u64::from_le_bytes(*a) | u64::from_le_bytes(*b);
+            // The lowest bits of the bytes, gathered in the uppermost byte.
+            rows |= (flags.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * j);
+        }
+        for (j, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
+            rows |= u64::from(a | b) << (8 * a8.len() + j);
+        }
+        while rows != 0 {
+            to.push(64 * k as u32 + rows.trailing_zeros());
+            rows &= rows - 1;
         }
     }
-    let done = a.len() - a_rest.len();
-    to.extend((done..a.len()).filter(|&k| a[k] | b[k] != 0).map(|k| k as u32));
 }
 
 /// Clocks, truncations and returns of a step: plain loops, compiled for the widest registers.
