@@ -29,22 +29,25 @@ class Rollout(dict[str, Array]):
 
 
 def step_infos(
-    out: Any, present: npt.NDArray[np.bool_], episode_returns: Array, given: Callable[[Array], Array]
+    out: Any, present: Callable[[], npt.NDArray[np.bool_]], episode_returns: Array, given: Callable[[Array], Array]
 ) -> dict[str, Any]:
     """The infos of one step as Gymnasium lays them out: an array `k` and a mask `_k`, no empty keys.
 
     Args:
         out: the engine's arrays.
-        present: environments (E,) that have infos: those that stepped and were not reset instead.
+        present: tells the environments (E,) that have infos: those that stepped and were not reset instead.
         episode_returns: returns of the episodes that ended, in the shape of the rewards.
         given: makes of an engine's array what the caller may have: a copy, or the view itself.
     """
     infos: dict[str, Any] = {}
-    if out.infos and present.any():
-        for name, array in out.infos.items():
-            infos[name] = given(array)
-            infos[f"_{name}"] = present.copy()
-    if out.final_mask.any():
+    if out.infos:
+        stepped = present()
+        if stepped.any():
+            for name, array in out.infos.items():
+                infos[name] = given(array)
+                infos[f"_{name}"] = stepped.copy()
+    # A search for a byte, several times faster than `any`.
+    if b"\x01" in out.final_mask.data.tobytes():
         infos["final_obs"] = given(out.final_observations)
         infos["final_mask"] = given(out.final_mask)
         infos["episode_return"] = given(episode_returns)

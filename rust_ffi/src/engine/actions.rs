@@ -60,6 +60,16 @@ impl<'a> Actions<'a> {
         }
     }
 
+    /// The elements as bytes.
+    pub fn bytes(&self) -> &'a [u8] {
+        match self {
+            Actions::F32(x) => bytemuck::cast_slice(x),
+            Actions::F64(x) => bytemuck::cast_slice(x),
+            Actions::I32(x) => bytemuck::cast_slice(x),
+            Actions::I64(x) => bytemuck::cast_slice(x),
+        }
+    }
+
     /// True if there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -233,25 +243,29 @@ impl ActionRule {
         Error::new(Status::ActionInvalid, message)
     }
 
-    /// Draws the actions of one environment as NumPy-seeded `space.sample()` of each agent in turn would.
-    pub fn sample(&self, rng: &mut Pcg64, out: &mut SampledRow<'_>) {
-        for element in 0..self.row {
-            let (low, high) = (self.low[element], self.high[element]);
-            match out {
-                SampledRow::F32(to) => to[element] = rng.uniform(low, high) as f32,
-                SampledRow::F64(to) => to[element] = rng.uniform(low, high),
-                SampledRow::I64(to) => to[element] = rng.below(high as u64 + 1) as i64,
+    /// Draws the actions of environments, one generator each, as NumPy-seeded `space.sample()` of each agent in turn
+    /// would: discrete ones.
+    #[inline(always)]
+    pub fn sample_choices(&self, rngs: &mut [Pcg64], out: &mut [i64]) {
+        if let (Some(most), 1) = (self.most_choice, self.row) {
+            for (to, rng) in out.iter_mut().zip(rngs) {
+                *to = rng.below(most + 1) as i64;
+            }
+            return;
+        }
+        for (row, rng) in out.chunks_exact_mut(self.row).zip(rngs) {
+            for (to, high) in row.iter_mut().zip(&self.high) {
+                *to = rng.below(*high as u64 + 1) as i64;
             }
         }
     }
-}
 
-/// One environment's place for random actions.
-pub enum SampledRow<'a> {
-    /// Box spaces of 32-bit floats.
-    F32(&'a mut [f32]),
-    /// Box spaces of 64-bit floats.
-    F64(&'a mut [f64]),
-    /// Discrete spaces.
-    I64(&'a mut [i64]),
+    /// Likewise, numbers within bounds.
+    pub fn sample_numbers<R: Real>(&self, rngs: &mut [Pcg64], out: &mut [R]) {
+        for (row, rng) in out.chunks_exact_mut(self.row).zip(rngs) {
+            for ((to, low), high) in row.iter_mut().zip(&self.low).zip(&self.high) {
+                *to = R::from_f64(rng.uniform(*low, *high));
+            }
+        }
+    }
 }

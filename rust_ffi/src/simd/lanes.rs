@@ -258,6 +258,12 @@ pub trait Lanes<S: Simd>:
     fn eq(self, other: Self) -> Self::Mask;
     /// `if mask { yes } else { no }` in each lane.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// `self / d` of a constant, correctly rounded like any division; the reciprocal of `d` must itself round well (see
+    /// the tests of CartPole, which has the only one).
+    #[inline(always)]
+    fn divided_by(self, s: S, d: Self::Scalar) -> Self {
+        self / Self::splat(s, d)
+    }
     /// The absolute value.
     fn abs(self) -> Self;
     /// Swaps rows and columns of the square of the first `WIDTH` registers.
