@@ -69,6 +69,7 @@ class NativeEngine:
         if info_bytes:
             self._io.infos = self._keep(self._infos)
             self._io.infos_bytes = info_bytes
+        self._spare: dict[np.dtype[Any], list[Any]] = {np.dtype(name): [] for name in spec["action_dtypes"]}
         self.action_buffers: dict[str, Array] = {}
         self.step_fast: dict[str, Callable[[], None]] = {}
         self.step_bare: dict[str, tuple[Callable[..., int], tuple[Any, Any, Any], Callable[[], None]]] = {}
@@ -163,18 +164,29 @@ class NativeEngine:
 
     def step(self, actions: Array) -> None:
         """Step all environments with `actions`, C-ordered (E, A, ...), read in place."""
-        self._check_shape("actions", actions, self._action_shape)
-        actions = _aligned(actions)
-        # A struct for this call alone: another thread may be about to step, too.
-        io = self._ffi.new("marl_step_io *", self._io[0])
+        if actions.shape != self._action_shape:
+            self._check_shape("actions", actions, self._action_shape)
         try:
-            io.actions_dtype = _DTYPES[actions.dtype.name]
+            spare = self._spare[actions.dtype]
         except KeyError:
             raise errors.error_for("dtype_mismatch", f"actions: {actions.dtype} is no dtype of actions") from None
-        io.actions = source = pointer(actions, actions.dtype.name)  # noqa: F841 (kept alive during the call)
-        io.actions_bytes = actions.nbytes
-        err = _library.new_error()
-        _library.check(self._lib.marl_vec_env_step(self._opened(), io, err), err)
+        if not actions.flags.carray:  # C order, aligned, the caller's to write; most are
+            actions = np.require(actions, requirements=["C", "A"])
+        handle, source = self._opened(), self._ffi.from_buffer(actions)
+        # Another thread may be about to step, too: a struct belongs to one call at a time.
+        try:
+            io = spare.pop()
+        except IndexError:
+            io = self._ffi.new("marl_step_io *", self._io[0])
+            io.actions_bytes, io.actions_dtype = actions.nbytes, _DTYPES[actions.dtype.name]
+        io.actions = source
+        try:
+            if self._lib.marl_vec_env_step(handle, io, self._ffi.NULL):
+                # Once more, with a place for the error that no other thread writes to.
+                err = _library.new_error()
+                _library.check(self._lib.marl_vec_env_step(handle, io, err), err)
+        finally:
+            spare.append(io)
 
     def rollout(self, num_steps: int, actions: Array | None) -> dict[str, Array]:
         """Step `num_steps` times in one call; arrays with a leading axis of that length."""

@@ -44,6 +44,10 @@ def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
+def _itself(array: Array) -> Array:
+    return array
+
+
 class VecEnv(BatchedSpaces):
     """`num_envs` copies of the environment `id`, with every agent's data in one array.
 
@@ -101,13 +105,15 @@ class VecEnv(BatchedSpaces):
         self.num_agents = len(self.agents)
 
         self._out = engine.out
+        self._given: Callable[[Array], Array] = _memory.copy if self.copy else _itself
         single = not self.spec["multi_agent"]
         self._rewards = engine.out.rewards[:, 0] if single else engine.out.rewards
         self._episode_returns = engine.out.episode_returns[:, 0] if single else engine.out.episode_returns
         action = tuple(self.spec["action_shape"])
         self._engine_shape = (self.num_envs, self.num_agents, *action)
         self._action_shape = (self.num_envs, *action) if single else self._engine_shape
-        self._action_axes = "num_envs" if single else "num_envs, num_agents"
+        axes = "num_envs" if single else "num_envs, num_agents"
+        self._action_layout, self._rollout_layout = f"({axes}, *action_shape)", f"(T, {axes}, *action_shape)"
         self._read_actions = arguments.ActionReader(self.spec)
         # Episodes that ended in the last step: the next one resets them in NextStep mode, and then there are
         # no infos for them. None after `restore`, when only the engine's clocks still tell.
@@ -156,13 +162,13 @@ class VecEnv(BatchedSpaces):
             NotResetError, EpisodeOverError: nothing to step. In all cases nothing was stepped.
         """
         engine = self._opened()
-        array = self._read_actions(actions, self._action_shape, f"({self._action_axes}, *action_shape)")
+        array = self._read_actions(actions, self._action_shape, self._action_layout)
         if not self.copy:
             self._check_not_ours(array)
         engine.step(array.reshape(self._engine_shape))
         out, given = self._out, self._given
-        infos = step_infos(out, self._present(), self._episode_returns, given)
-        self._ended = out.terminations | out.truncations
+        infos = step_infos(out, self._present, self._episode_returns, given)
+        self._ended = out.final_mask.copy()
         return (
             given(out.observations),
             given(self._rewards),
@@ -192,8 +198,7 @@ class VecEnv(BatchedSpaces):
             steps = len(actions)
             if steps == 0:
                 raise ShapeError("actions: expected at least one step, got 0")
-            layout = f"(T, {self._action_axes}, *action_shape)"
-            given = self._read_actions(actions, (steps, *self._action_shape), layout)
+            given = self._read_actions(actions, (steps, *self._action_shape), self._rollout_layout)
             given = given.reshape(steps, *self._engine_shape)
         self._ended = None  # should a later step of the rollout be refused
         arrays = engine.rollout(steps, given)
@@ -301,9 +306,6 @@ class VecEnv(BatchedSpaces):
         if self.closed:
             raise ClosedError(f"VecEnv({self.id!r}) is closed", reason="closed", code=601)
         return self._engine
-
-    def _given(self, array: Array) -> Array:
-        return _memory.copy(array) if self.copy else array
 
     def _present(self) -> npt.NDArray[np.bool_]:
         """Environments that took a step, not a reset, in the last call of `step`."""
