@@ -37,6 +37,8 @@ class NativeEngine:
             and infos, a dictionary of arrays (E, ...).
         action_buffers: dtype name -> array (E, A, ...) that `step_fast[dtype]` reads.
         step_fast: dtype name -> callable without arguments that steps with what is in that buffer.
+        step_bare: dtype name -> the same in two parts, for who cannot afford one more Python call: the C function
+            and its three arguments, which returns 0 or refuses, and a callable that then raises the error.
     """
 
     def __init__(
@@ -73,8 +75,10 @@ class NativeEngine:
         self._own_out = self.out
         self._leases = Leases(self.out)
         self._dtype_codes = {np.dtype(name): code for name, code in _DTYPES.items()}
+        self._spare: dict[np.dtype[Any], list[Any]] = {np.dtype(name): [] for name in spec["action_dtypes"]}
         self.action_buffers: dict[str, Array] = {}
         self.step_fast: dict[str, Callable[[], None]] = {}
+        self.step_bare: dict[str, tuple[Callable[..., int], tuple[Any, Any, Any], Callable[[], None]]] = {}
         for dtype in spec["action_dtypes"]:
             self._prepare_step(dtype)
 
@@ -136,13 +140,17 @@ class NativeEngine:
         # Locals, not attributes: this is the hot path of single environments.
         step, handle, nothing = self._lib.marl_vec_env_step, self._handle, self._ffi.NULL
 
+        def explain() -> None:
+            # Once more, with a place for the error that no other thread writes to: a refused call changed nothing.
+            err = _library.new_error()
+            _library.check(step(handle, io, err), err)
+
         def run() -> None:
             if step(handle, io, nothing):
-                # Once more, with a place for the error that no other thread writes to.
-                err = _library.new_error()
-                _library.check(step(handle, io, err), err)
+                explain()
 
         self.action_buffers[dtype], self.step_fast[dtype] = buffer, run
+        self.step_bare[dtype] = step, (handle, io, nothing), explain
 
     def reset(
         self,
@@ -169,18 +177,29 @@ class NativeEngine:
 
     def step(self, actions: Array) -> None:
         """Step all environments with `actions`, C-ordered (E, A, ...), read in place."""
-        self._check_shape("actions", actions, self._action_shape)
-        actions = _aligned(actions)
-        # A struct for this call alone: another thread may be about to step, too.
-        io = self._ffi.new("marl_step_io *", self._io[0])
+        if actions.shape != self._action_shape:
+            self._check_shape("actions", actions, self._action_shape)
         try:
-            io.actions_dtype = _DTYPES[actions.dtype.name]
+            spare = self._spare[actions.dtype]
         except KeyError:
             raise errors.error_for("dtype_mismatch", f"actions: {actions.dtype} is no dtype of actions") from None
-        io.actions = source = pointer(actions, actions.dtype.name)  # noqa: F841 (kept alive during the call)
-        io.actions_bytes = actions.nbytes
-        err = _library.new_error()
-        _library.check(self._lib.marl_vec_env_step(self._opened(), io, err), err)
+        if not actions.flags.carray:  # C order, aligned, the caller's to write; most are
+            actions = np.require(actions, requirements=["C", "A"])
+        handle, source = self._opened(), self._ffi.from_buffer(actions)
+        # Another thread may be about to step, too: a struct belongs to one call at a time.
+        try:
+            io = spare.pop()
+        except IndexError:
+            io = self._ffi.new("marl_step_io *", self._own_io[0])
+            io.actions_bytes, io.actions_dtype = actions.nbytes, _DTYPES[actions.dtype.name]
+        io.actions = source
+        try:
+            if self._lib.marl_vec_env_step(handle, io, self._ffi.NULL):
+                # Once more, with a place for the error that no other thread writes to.
+                err = _library.new_error()
+                _library.check(self._lib.marl_vec_env_step(handle, io, err), err)
+        finally:
+            spare.append(io)
 
     def lease(self) -> bool:
         """Let the next step write to arrays that nobody refers to, which `out` has then: the caller may give them away.
@@ -237,7 +256,7 @@ class NativeEngine:
             io.actions_out, io.actions_out_bytes = keep(drawn), drawn.nbytes
         else:
             actions = _aligned(actions)
-            drawn = _memory.copy(actions)
+            drawn = actions
             io.actions, io.actions_bytes = keep(actions), actions.nbytes
             io.actions_dtype = _DTYPES[actions.dtype.name]
         err = _library.new_error()
@@ -322,3 +341,4 @@ class NativeEngine:
         """Give the library's memory back, once nothing refers to it any more."""
         self._handle = None
         self.step_fast.clear()
+        self.step_bare.clear()

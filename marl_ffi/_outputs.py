@@ -40,14 +40,11 @@ def step_infos(
         given: makes of an engine's array what the caller may have: a copy, or the view itself.
     """
     infos: dict[str, Any] = {}
-    if out.infos:
-        stepped = present()
-        if stepped.any():
-            for name, array in out.infos.items():
-                infos[name] = given(array)
-                infos[f"_{name}"] = stepped.copy()
-    # A search for a byte, several times faster than `any`.
-    if b"\x01" in out.final_mask.data.tobytes():
+    if out.infos and (stepped := present()).any():
+        for name, array in out.infos.items():
+            infos[name] = given(array)
+            infos[f"_{name}"] = stepped.copy()
+    if 1 in out.final_mask.tobytes():  # a search in bytes takes a fraction of the time of `any`
         infos["final_obs"] = given(out.final_observations)
         infos["final_mask"] = given(out.final_mask)
         infos["episode_return"] = given(episode_returns)

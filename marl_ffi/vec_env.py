@@ -17,7 +17,7 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
 from . import _arguments as arguments
-from . import _backend, _memory
+from . import _backend, _memory, rendering
 from ._outputs import Rollout, step_infos
 from .errors import BusyError, ClosedError, DtypeError, InvalidInputError, ShapeError
 from .reference.market_rules import as_array
@@ -59,6 +59,7 @@ class VecEnv(BatchedSpaces):
             `AutoresetMode`, with the meaning they have for `gymnasium.vector.SyncVectorEnv`.
         copy: `True`: all arrays returned are yours. `False`: they are views of memory that the next call
             overwrites, which saves the copies.
+        render_mode: `"rgb_array"` if `render` is to be called, for environments that can be drawn.
         **config: settings of the environment; `marl_ffi.spec(id)["parameters"]` lists them.
 
     Attributes:
@@ -82,11 +83,13 @@ class VecEnv(BatchedSpaces):
         num_threads: int | None = None,
         autoreset_mode: str | AutoresetMode = "NextStep",
         copy: bool = True,
+        render_mode: str | None = None,
         **config: Any,
     ) -> None:
         self.closed = True  # until there is something to close
         self._free = threading.Lock()
         self.id = arguments.environment_id(id)
+        self.render_mode = arguments.render_mode(render_mode, rendering.metadata(self.id))
         self.num_envs = arguments.integer(num_envs, "num_envs", low=1, high=arguments.MAX_NUM_ENVS)
         if num_threads is not None:
             num_threads = arguments.integer(num_threads, "num_threads", low=1, high=MAX_NUM_THREADS)
@@ -107,8 +110,8 @@ class VecEnv(BatchedSpaces):
         action = tuple(self.spec["action_shape"])
         self._engine_shape = (self.num_envs, self.num_agents, *action)
         self._action_shape = (self.num_envs, *action) if single else self._engine_shape
-        self._action_axes = "num_envs" if single else "num_envs, num_agents"
-        self._action_layout = f"({self._action_axes}, *action_shape)"
+        axes = "num_envs" if single else "num_envs, num_agents"
+        self._action_layout, self._rollout_layout = f"({axes}, *action_shape)", f"(T, {axes}, *action_shape)"
         self._read_actions = arguments.ActionReader(self.spec)
         # Episodes that ended in the last step: the next one resets them in NextStep mode, and then there are
         # no infos for them. None after `restore`, when only the engine's clocks still tell.
@@ -212,8 +215,7 @@ class VecEnv(BatchedSpaces):
             steps = len(actions)
             if steps == 0:
                 raise ShapeError("actions: expected at least one step, got 0")
-            layout = f"(T, {self._action_axes}, *action_shape)"
-            given = self._read_actions(actions, (steps, *self._action_shape), layout)
+            given = self._read_actions(actions, (steps, *self._action_shape), self._rollout_layout)
             given = given.reshape(steps, *self._engine_shape)
         self._ended = None  # should a later step of the rollout be refused
         self._own_arrays(engine)
@@ -283,6 +285,18 @@ class VecEnv(BatchedSpaces):
             raise
         self._own_arrays(engine)
         engine.observe()
+
+    @_alone
+    def render(self) -> tuple[npt.NDArray[np.uint8], ...]:
+        """A picture of every environment's present state, each (height, width, 3), uint8.
+
+        Raises:
+            InvalidInputError: the environment was made without `render_mode="rgb_array"`.
+        """
+        engine = self._opened()
+        if self.render_mode is None:
+            raise InvalidInputError("render: no render_mode was given; make the environment with render_mode='rgb_array'")
+        return rendering.draw_all(engine)
 
     @property
     def seeds(self) -> npt.NDArray[np.uint64]:

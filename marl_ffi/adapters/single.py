@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import gymnasium
 import numpy as np
 import numpy.typing as npt
 
 from .. import _arguments as arguments
-from .. import _backend
+from .. import _backend, rendering
 from .._single import ActionDoor, EngineEnv, flat_view
 from ..errors import InvalidInputError
 from ..spaces import action_spaces, observation_spaces
@@ -29,12 +30,13 @@ class GymnasiumEnv(EngineEnv):
         UnknownNameError: no such id or setting. InvalidInputError: the environment has several learners.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    # Of the class, for `gymnasium.make`; each instance has that of its environment.
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 30}
 
     def __init__(self, env_id: str, *, render_mode: str | None = None, **config: Any) -> None:
-        modes = (None, *self.metadata["render_modes"])
-        self.render_mode = arguments.choice(render_mode, "render_mode", modes)
         self.env_id = arguments.environment_id(env_id)
+        self.metadata = rendering.metadata(self.env_id)
+        self.render_mode = arguments.render_mode(render_mode, self.metadata)
         self._engine = _backend.make_engine(self.env_id, 1, None, "Disabled", arguments.plain(config))
         learners = len(self._engine.spec["agents"])
         if learners != 1:
@@ -58,6 +60,14 @@ class GymnasiumEnv(EngineEnv):
         told: Step = self._step(action)
         return told
 
+    def render(self) -> Array | None:
+        """The picture of the present state, (height, width, 3), uint8; None and a warning without a `render_mode`."""
+        engine = self._opened()
+        if self.render_mode is None:
+            gymnasium.logger.warn("render: no render_mode was given; use render_mode='rgb_array'")
+            return None
+        return rendering.draw_all(engine)[0]
+
     def __repr__(self) -> str:
         return f"GymnasiumEnv({self.env_id!r})"
 
@@ -65,7 +75,8 @@ class GymnasiumEnv(EngineEnv):
         """The step as a closure over everything it needs, see `marl_ffi._single`."""
         out, spec = self._engine.out, self._engine.spec
         door = ActionDoor(self._engine, self.action_space)
-        view, run_view, write = door.view, door.run, door.write
+        view, write = door.view, door.write
+        step_engine, (handle, io, nothing), explain = door.bare
         # One integer is written as a number, several numbers as a buffer.
         place = slice(None) if spec["action_shape"] else 0
         observation, read_info = out.observations[self._place].copy, _info_reader(self._engine)
@@ -75,13 +86,24 @@ class GymnasiumEnv(EngineEnv):
         def step(action: Any) -> Step:
             try:
                 view[place] = action
-                run = run_view
             except (TypeError, ValueError):
-                run = write(action)
-            run()
+                write(action)()
+            else:
+                if step_engine(handle, io, nothing):
+                    explain()
             return observation(), reward[0], terminated[0], truncated[0], read_info()
 
-        return step
+        def step_without_infos(action: Any) -> Step:
+            try:
+                view[place] = action
+            except (TypeError, ValueError):
+                write(action)()
+            else:
+                if step_engine(handle, io, nothing):
+                    explain()
+            return observation(), reward[0], terminated[0], truncated[0], {}
+
+        return step if out.infos else step_without_infos
 
 
 def info_dtype(info: Mapping[str, Any]) -> np.dtype[Any]:
@@ -102,8 +124,6 @@ def several_learners(env_id: str, learners: int) -> str:
 
 def _info_reader(engine: Any) -> Callable[[], dict[str, Any]]:
     infos = engine.out.infos
-    if not infos:
-        return dict
     numbers = {
         info["name"]: flat_view(infos[info["name"]]) for info in engine.spec["infos"] if not info["shape"]
     }
