@@ -17,7 +17,7 @@ import numpy.typing as npt
 from numpy.typing import ArrayLike
 
 from .. import _library
-from .._buffers import aligned, pointer
+from .._buffers import aligned, pointer, quick_pointer
 from .._memory import empty
 from ..errors import error_for
 from ..reference.market_rules import (
@@ -172,13 +172,21 @@ def market_clearing_batch(
             raise LookupError
         shelf = _clearing_batches[shape]
         entry = shelf.pop()
+        if len(entry) == 1:
+            results: tuple[Array, Array] = entry[0](threads, bids, quantities, demand)
+            shelf.append(entry)
+            return results
     except (AttributeError, TypeError, ValueError, LookupError):
         b, q = as_arrays(2, bids=bids, quantities=quantities)
         check_shapes(b, q)
         d = as_demands(demand, len(b))
-        if b.size > _MOST_BORROWED or b.dtype != _F64 or b.size == 0:
+        if b.dtype != _F64 or b.size == 0:
             return _clear_in_place(b, q, d, threads)
         shelf = _shelf(_clearing_batches, b.shape)
+        if b.size > _MOST_BORROWED:
+            results = _clear_in_place(b, q, d, threads)
+            shelf.append((_in_place(*b.shape, costs=False),))
+            return results
         bids, quantities, demand = b, q, d
         entry = shelf.pop() if shelf else _batch_entry(*b.shape, costs=False)
     to_bids, to_quantities, to_demand, prices, cleared, run = entry
@@ -229,13 +237,22 @@ def environment_step_batch(
             shape, lambda_bid_penalty, unit_lol_penalty, demand_scale, cost_scale, time_horizon
         ]
         entry = shelf.pop()
+        if len(entry) == 1:
+            results: tuple[Array, Array, Array] = entry[0](threads, bids, quantities, costs, demand)
+            shelf.append(entry)
+            return results
     except (AttributeError, TypeError, ValueError, LookupError):
         settings = (lambda_bid_penalty, unit_lol_penalty, demand_scale, cost_scale, time_horizon)
         b, q, c = as_arrays(2, bids=bids, quantities=quantities, costs=costs)
         check_shapes(b, q, c)
         d = as_demands(demand, len(b))
-        if b.size > _MOST_BORROWED or b.dtype != _F64 or b.size == 0:
+        if b.dtype != _F64 or b.size == 0:
             return _step_in_place(b, q, c, d, settings, threads)
+        if b.size > _MOST_BORROWED:
+            results = _step_in_place(b, q, c, d, settings, threads)
+            kind = (b.shape, *settings)
+            _shelf(_stepping_batches, kind).append((_in_place(*b.shape, costs=True, settings=check_settings(*settings)),))
+            return results
         try:
             checked = check_settings(*settings)
         except ValueError:
@@ -308,6 +325,41 @@ def _batch_entry(markets: int, units: int, *, costs: bool, settings: RewardSetti
     args = (b, size, q, size, c, units, d, markets, units, params, p, markets, a, size, r, size, 1, err)
     run = _running(lib.marl_market_step_batch_f64, args, err)
     return bids, quantities, demand, prices, cleared, run, own_costs, rewards
+
+
+def _in_place(
+    markets: int, units: int, *, costs: bool, settings: RewardSettings | None = None
+) -> Callable[..., tuple[Array, ...]]:
+    """What clears a batch of one shape on the caller's arrays of float64.
+
+    It raises ValueError where they are not C-ordered, or the library refuses them.
+    """
+    _, lib = _library.get()
+    size, shape = markets * units, (markets, units)
+    err, params, at = _library.new_error(), new_params(settings), quick_pointer(_F64)
+    clear_batch, step_batch = lib.marl_market_clear_batch_f64, lib.marl_market_step_batch_f64
+
+    def clear(threads: int, bids: Array, quantities: Array, demand: Array) -> tuple[Array, ...]:
+        prices, cleared = empty(markets, _F64), empty(shape, _F64)
+        if clear_batch(
+            at(bids), size, at(quantities), size, at(demand), markets, units, params, at(prices), markets,
+            at(cleared), size, threads, err,
+        ):  # fmt: skip
+            raise ValueError
+        return prices, cleared
+
+    def step(
+        threads: int, bids: Array, quantities: Array, own_costs: Array, demand: Array
+    ) -> tuple[Array, ...]:
+        prices, cleared, rewards = empty(markets, _F64), empty(shape, _F64), empty(shape, _F64)
+        if step_batch(
+            at(bids), size, at(quantities), size, at(own_costs), units, at(demand), markets, units, params,
+            at(prices), markets, at(cleared), size, at(rewards), size, threads, err,
+        ):  # fmt: skip
+            raise ValueError
+        return prices, cleared, rewards
+
+    return step if costs else clear
 
 
 def _running(function: Any, args: tuple[Any, ...], err: Any) -> Callable[[], None]:
