@@ -157,33 +157,45 @@ struct AreValid<'a, R> {
     demand: &'a [f64],
 }
 
-/// True if all of `x` are finite. A float less itself is zero if it is finite, else NaN.
+/// True if all of `x` are finite.
 #[inline(always)]
-#[allow(clippy::eq_op)]
 fn all_finite<S: Simd, R: Real>(s: S, x: &[R]) -> bool {
-    type V<S, R> = <R as Real>::Lanes<S>;
-    let zero = V::<S, R>::splat(s, R::ZERO);
-    let mut trace = zero;
-    for_registers!(x.len(), V::<S, R>::WIDTH, |k| {
-        let x = V::<S, R>::load_or(s, &x[k], R::ZERO);
-        trace = trace + (x - x);
-    });
-    !zero.eq(zero).and_not(trace.eq(zero)).any()
+    all_above(s, x, -R::INFINITY)
 }
 
 /// True if all of `x` are finite and at least zero.
 #[inline(always)]
-#[allow(clippy::eq_op)]
 fn all_offerable<S: Simd, R: Real>(s: S, x: &[R]) -> bool {
+    all_above(s, x, R::ZERO)
+}
+
+/// True if all of `x` are finite and at least `lowest`. A float less itself is zero if it is finite, else NaN.
+#[inline(always)]
+#[allow(clippy::eq_op)]
+fn all_above<S: Simd, R: Real>(s: S, x: &[R], lowest: R) -> bool {
     type V<S, R> = <R as Real>::Lanes<S>;
+    let width = V::<S, R>::WIDTH;
     let zero = V::<S, R>::splat(s, R::ZERO);
-    let (mut trace, mut least) = (zero, zero);
-    for_registers!(x.len(), V::<S, R>::WIDTH, |k| {
-        let x = V::<S, R>::load_or(s, &x[k], R::ZERO);
-        trace = trace + (x - x);
-        least = least.min(x);
+    // More than one trace, so that no addition waits for the one before it.
+    let (mut traces, mut least) = ([zero; 4], [zero; 4]);
+    let (blocks, rest) = x.split_at(x.len() / (4 * width) * (4 * width));
+    for_registers!(blocks.len(), 4 * width, |k| {
+        let block = &blocks[k];
+        for part in 0..4 {
+            let x = V::<S, R>::load_or(s, &block[part * width..][..width], R::ZERO);
+            traces[part] = traces[part] + (x - x);
+            least[part] = least[part].min(x);
+        }
     });
-    !zero.eq(zero).and_not(trace.eq(zero).and(zero.le(least))).any()
+    for_registers!(rest.len(), width, |k| {
+        let x = V::<S, R>::load_or(s, &rest[k], R::ZERO);
+        traces[0] = traces[0] + (x - x);
+        least[0] = least[0].min(x);
+    });
+    let trace = (traces[0] + traces[1]) + (traces[2] + traces[3]);
+    let least = least[0].min(least[1]).min(least[2].min(least[3]));
+    let lowest = V::<S, R>::splat(s, lowest);
+    !zero.eq(zero).and_not(trace.eq(zero).and(lowest.le(least))).any()
 }
 
 impl<R: Real> Kernel for AreValid<'_, R> {

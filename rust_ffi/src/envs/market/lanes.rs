@@ -373,9 +373,7 @@ fn load_columns<S: Simd, R: Real, const N: usize>(s: S, rows: &[R], n: usize, co
             square[row] = V::<S, R>::load_or(s, &rows[row * n + first..][..units], R::ZERO);
         }
         V::<S, R>::transpose(&mut square);
-        for unit in done..first + units {
-            columns[unit] = square[unit - first];
-        }
+        columns[done..first + units].copy_from_slice(&square[done - first..units]);
         done = first + units;
     }
 }
