@@ -45,7 +45,7 @@ pub struct Results<'a, R> {
     pub lol: &'a mut [R],
 }
 
-impl<R: Real> Offers<'_, R> {
+impl<'a, R: Real> Offers<'a, R> {
     /// Number of markets.
     pub fn len(&self) -> usize {
         self.demand.len()
@@ -57,7 +57,8 @@ impl<R: Real> Offers<'_, R> {
     }
 
     /// Checks lengths, then, market by market, bids, quantities and demand; the message names the first offender.
-    pub fn check(&self, level: Level, batched: bool) -> Result<()> {
+    /// `num_threads` as in [`run_many`].
+    pub fn check(&self, level: Level, batched: bool, num_threads: usize) -> Result<()> {
         let n = self.num_generators;
         if n == 0 {
             return Err(Error::new(Status::Empty, "bids: expected at least one generator, got none"));
@@ -66,7 +67,21 @@ impl<R: Real> Offers<'_, R> {
         let expected = self.demand.len().saturating_mul(n);
         Error::check_length("bids", self.bids.len(), expected)?;
         Error::check_length("quantities", self.quantities.len(), expected)?;
-        if simd::run(level, AreValid { bids: self.bids, quantities: self.quantities, demand: self.demand }) {
+        // Reading a number takes a fraction of a nanosecond.
+        let parts = threads::parts_for(num_threads, self.len(), expected / 4);
+        if parts <= 1 {
+            if simd::run(level, AreValid(*self)) {
+                return Ok(());
+            }
+            return self.find_offender(batched);
+        }
+        let rows_each = self.len().div_ceil(parts);
+        let mut tasks: Vec<_> = (0..self.len())
+            .step_by(rows_each)
+            .map(|first| (AreValid(self.rows(first, rows_each.min(self.len() - first))), false))
+            .collect();
+        threads::for_each(&mut tasks, |(part, valid)| *valid = simd::run(level, *part));
+        if tasks.iter().all(|(_, valid)| *valid) {
             return Ok(());
         }
         self.find_offender(batched)
@@ -94,7 +109,7 @@ impl<R: Real> Offers<'_, R> {
         Ok(())
     }
 
-    fn rows(&self, first: usize, count: usize) -> Self {
+    fn rows(&self, first: usize, count: usize) -> Offers<'a, R> {
         let n = self.num_generators;
         Offers {
             bids: &self.bids[first * n..(first + count) * n],
@@ -151,11 +166,8 @@ pub fn check_costs<R: Real>(level: Level, costs: &[R], offers: &Offers<'_, R>) -
     }
 }
 
-struct AreValid<'a, R> {
-    bids: &'a [R],
-    quantities: &'a [R],
-    demand: &'a [f64],
-}
+#[derive(Clone, Copy)]
+struct AreValid<'a, R>(Offers<'a, R>);
 
 /// True if all of `x` are finite.
 #[inline(always)]
@@ -202,7 +214,8 @@ impl<R: Real> Kernel for AreValid<'_, R> {
     type Output = bool;
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> bool {
-        all_finite(s, self.bids) & all_offerable(s, self.quantities) & all_offerable(s, self.demand)
+        let Offers { bids, quantities, demand, .. } = self.0;
+        all_finite(s, bids) & all_offerable(s, quantities) & all_offerable(s, demand)
     }
 }
 
@@ -432,7 +445,7 @@ pub fn run_many<R: Real>(
     mut results: Results<'_, R>,
 ) {
     let n = offers.num_generators;
-    let parts = threads::parts_for(num_threads, offers.len(), offers.len() * (40 + 6 * n));
+    let parts = threads::parts_for(num_threads, offers.len(), offers.len() * (2 + n + n * n / 50));
     let rows_each = offers.len().div_ceil(parts).next_multiple_of(16);
     let mut tasks = Vec::with_capacity(parts);
     let mut first = 0;
