@@ -10,6 +10,7 @@ checks everything and has the messages.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -163,11 +164,11 @@ def market_clearing_batch(
     """
     threads = 0 if num_threads is None else _threads(num_threads)
     try:
-        shape = bids.shape  # type: ignore[union-attr]
+        markets, _ = shape = bids.shape  # type: ignore[union-attr]
         if not (
             bids.dtype is quantities.dtype is demand.dtype is _F64  # type: ignore[union-attr]
             and quantities.shape == shape  # type: ignore[union-attr]
-            and demand.shape == shape[:1]  # type: ignore[union-attr]
+            and demand.shape == (markets,)  # type: ignore[union-attr]
         ):
             raise LookupError
         shelf = _clearing_batches[shape]
@@ -189,11 +190,12 @@ def market_clearing_batch(
             return results
         bids, quantities, demand = b, q, d
         entry = shelf.pop() if shelf else _batch_entry(*b.shape, costs=False)
-    to_bids, to_quantities, to_demand, prices, cleared, run = entry
+    to_bids, to_quantities, to_demand, prices, cleared, run, err = entry
     to_bids[:] = bids
     to_quantities[:] = quantities
     to_demand[:] = demand
-    run()
+    if run():
+        _library.raise_error(err)
     prices, cleared = prices.copy(), cleared.copy()
     shelf.append(entry)
     return prices, cleared
@@ -224,13 +226,13 @@ def environment_step_batch(
     """
     threads = 0 if num_threads is None else _threads(num_threads)
     try:
-        shape = bids.shape  # type: ignore[union-attr]
+        markets, units = shape = bids.shape  # type: ignore[union-attr]
         if not (
             time_horizon.__class__ is int  # 24.0 would find what 24 left
             and bids.dtype is quantities.dtype is costs.dtype is demand.dtype is _F64  # type: ignore[union-attr]
             and quantities.shape == shape  # type: ignore[union-attr]
-            and costs.shape == shape[1:]  # type: ignore[union-attr]
-            and demand.shape == shape[:1]  # type: ignore[union-attr]
+            and costs.shape == (units,)  # type: ignore[union-attr]
+            and demand.shape == (markets,)  # type: ignore[union-attr]
         ):
             raise LookupError
         shelf = _stepping_batches[
@@ -262,12 +264,13 @@ def environment_step_batch(
         shelf = _shelf(_stepping_batches, (b.shape, *settings))
         bids, quantities, costs, demand = b, q, c, d
         entry = shelf.pop() if shelf else _batch_entry(*b.shape, costs=True, settings=checked)
-    to_bids, to_quantities, to_demand, prices, cleared, run, to_costs, rewards = entry
+    to_bids, to_quantities, to_demand, prices, cleared, run, err, to_costs, rewards = entry
     to_bids[:] = bids
     to_quantities[:] = quantities
     to_demand[:] = demand
     to_costs[:] = costs
-    run()
+    if run():
+        _library.raise_error(err)
     prices, cleared, rewards = prices.copy(), cleared.copy(), rewards.copy()
     shelf.append(entry)
     return prices, cleared, rewards
@@ -318,13 +321,12 @@ def _batch_entry(markets: int, units: int, *, costs: bool, settings: RewardSetti
     b, q, d, p, a = (pointer(x, "float64", writable=True) for x in (bids, quantities, demand, prices, cleared))
     if not costs:
         args: tuple[Any, ...] = (b, size, q, size, d, markets, units, params, p, markets, a, size, 1, err)
-        run = _running(lib.marl_market_clear_batch_f64, args, err)
-        return bids, quantities, demand, prices, cleared, run
+        return bids, quantities, demand, prices, cleared, partial(lib.marl_market_clear_batch_f64, *args), err
     own_costs, rewards = aligned(units, _F64), aligned((markets, units), _F64)
     c, r = pointer(own_costs, "float64"), pointer(rewards, "float64", writable=True)
     args = (b, size, q, size, c, units, d, markets, units, params, p, markets, a, size, r, size, 1, err)
-    run = _running(lib.marl_market_step_batch_f64, args, err)
-    return bids, quantities, demand, prices, cleared, run, own_costs, rewards
+    run = partial(lib.marl_market_step_batch_f64, *args)
+    return bids, quantities, demand, prices, cleared, run, err, own_costs, rewards
 
 
 def _in_place(
@@ -362,16 +364,9 @@ def _in_place(
     return step if costs else clear
 
 
-def _running(function: Any, args: tuple[Any, ...], err: Any) -> Callable[[], None]:
-    def run() -> None:
-        if function(*args):
-            _library.raise_error(err)
-
-    return run
-
-
 def _threads(num_threads: int) -> int:
-    check_threads(num_threads)
+    if num_threads.__class__ is not int or num_threads < 1:
+        check_threads(num_threads)
     return min(int(num_threads), 1024)
 
 
