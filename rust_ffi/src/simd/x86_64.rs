@@ -121,7 +121,7 @@ arithmetic!(F32x16, Add add _mm512_add_ps, Sub sub _mm512_sub_ps, Mul mul _mm512
 
 macro_rules! avx2_lanes {
     ($lanes:ident, $mask:ident, $real:ty, $register:ty, $width:literal, $set1:ident, $loadu:ident, $storeu:ident,
-     $cmp:ident, $blendv:ident, $and:ident, $or:ident, $andnot:ident, $movemask:ident, $min:ident, $max:ident, $fmadd:ident, $fnmadd:ident, $transpose:ident) => {
+     $cmp:ident, $blendv:ident, $and:ident, $or:ident, $andnot:ident, $movemask:ident, $min:ident, $max:ident, $fmadd:ident, $fnmadd:ident, $transpose:ident, $pick:ident) => {
         #[doc = concat!(stringify!($width), " lanes of ", stringify!($real), ".")]
         #[derive(Clone, Copy)]
         pub struct $lanes($register);
@@ -204,6 +204,24 @@ macro_rules! avx2_lanes {
             fn select(mask: $mask, yes: Self, no: Self) -> Self {
                 $lanes(isa!($blendv(no.0, yes.0, mask.0)))
             }
+            type Places = __m256i;
+            #[inline(always)]
+            fn places(_: Avx2, mut f: impl FnMut(usize) -> usize) -> __m256i {
+                // What moves are 32-bit parts of lanes.
+                let parts = 8 / $width;
+                let mut index = [0i32; 8];
+                for (k, lane) in index.chunks_exact_mut(parts).enumerate() {
+                    let first = f(k) * parts;
+                    for (k, part) in lane.iter_mut().enumerate() {
+                        *part = (first + k) as i32;
+                    }
+                }
+                isa!(_mm256_loadu_si256(index.as_ptr().cast()))
+            }
+            #[inline(always)]
+            fn pick(self, places: __m256i) -> Self {
+                $pick(self, places)
+            }
             #[inline(always)]
             fn transpose(square: &mut [Self; 16]) {
                 $transpose(square)
@@ -253,7 +271,8 @@ avx2_lanes!(
     _mm256_max_pd,
     _mm256_fmadd_pd,
     _mm256_fnmadd_pd,
-    transpose_f64x4
+    transpose_f64x4,
+    pick_f64x4
 );
 avx2_lanes!(
     F32x8,
@@ -274,12 +293,13 @@ avx2_lanes!(
     _mm256_max_ps,
     _mm256_fmadd_ps,
     _mm256_fnmadd_ps,
-    transpose_f32x8
+    transpose_f32x8,
+    pick_f32x8
 );
 
 macro_rules! avx512_lanes {
     ($lanes:ident, $real:ty, $register:ty, $width:literal, $mask:ty, $set1:ident, $loadu:ident, $mask_loadu:ident,
-     $storeu:ident, $mask_storeu:ident, $cmp:ident, $blend:ident, $abs:ident, $min:ident, $max:ident, $fmadd:ident, $fnmadd:ident, $store_bytes:ident, $transpose:ident) => {
+     $storeu:ident, $mask_storeu:ident, $cmp:ident, $blend:ident, $abs:ident, $min:ident, $max:ident, $fmadd:ident, $fnmadd:ident, $store_bytes:ident, $transpose:ident, $pick:ident, $index:ty) => {
         #[doc = concat!(stringify!($width), " lanes of ", stringify!($real), ".")]
         #[derive(Clone, Copy)]
         pub struct $lanes($register);
@@ -375,6 +395,19 @@ macro_rules! avx512_lanes {
             fn select(mask: $mask, yes: Self, no: Self) -> Self {
                 $lanes(isa!($blend(mask, no.0, yes.0)))
             }
+            type Places = __m512i;
+            #[inline(always)]
+            fn places(_: Avx512, mut f: impl FnMut(usize) -> usize) -> __m512i {
+                let mut index: [$index; $width] = [0; $width];
+                for (k, lane) in index.iter_mut().enumerate() {
+                    *lane = f(k) as $index;
+                }
+                isa!(_mm512_loadu_si512(index.as_ptr().cast()))
+            }
+            #[inline(always)]
+            fn pick(self, places: __m512i) -> Self {
+                $lanes(isa!($pick(places, self.0)))
+            }
             #[inline(always)]
             fn transpose(square: &mut [Self; 16]) {
                 $transpose(square)
@@ -424,7 +457,9 @@ avx512_lanes!(
     _mm512_fmadd_pd,
     _mm512_fnmadd_pd,
     _mm_storel_epi64,
-    transpose_f64x8
+    transpose_f64x8,
+    _mm512_permutexvar_pd,
+    i64
 );
 avx512_lanes!(
     F32x16,
@@ -445,8 +480,20 @@ avx512_lanes!(
     _mm512_fmadd_ps,
     _mm512_fnmadd_ps,
     _mm_storeu_si128,
-    transpose_f32x16
+    transpose_f32x16,
+    _mm512_permutexvar_ps,
+    i32
 );
+
+#[inline(always)]
+fn pick_f64x4(x: F64x4, places: __m256i) -> F64x4 {
+    F64x4(isa!(_mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(x.0), places))))
+}
+
+#[inline(always)]
+fn pick_f32x8(x: F32x8, places: __m256i) -> F32x8 {
+    F32x8(isa!(_mm256_permutevar8x32_ps(x.0, places)))
+}
 
 #[inline(always)]
 fn transpose_f64x4(r: &mut [F64x4; 16]) {
