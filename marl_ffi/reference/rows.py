@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,9 +39,7 @@ class Rows(Protocol):
     def new_state(self, rows: int) -> State: ...
     def read_options(self, options: Mapping[str, Any] | None) -> Any: ...
     def reset(self, state: State, row: int, rng: np.random.Generator, seeded: bool, options: Any) -> None: ...
-    def step(
-        self, state: State, clock: Array, actions: Array, live: Array, rngs: Sequence[np.random.Generator]
-    ) -> Stepped: ...
+    def step(self, state: State, clock: Array, actions: Array, live: Array) -> Stepped: ...
     def observe(self, state: State, clock: Array) -> Array: ...
     def check_column(self, name: str, values: Array) -> None: ...
 
@@ -72,9 +70,7 @@ class OneByOne:
         self.environment.reset(own, rng, seeded, options)
         self._write(state, row, own)
 
-    def step(
-        self, state: State, clock: Array, actions: Array, live: Array, rngs: Sequence[np.random.Generator]
-    ) -> Stepped:
+    def step(self, state: State, clock: Array, actions: Array, live: Array) -> Stepped:
         """Step the rows that are `live`; the others keep zeros."""
         rows = len(live)
         rewards, terminated = np.zeros((rows, self._agents)), np.zeros(rows, bool)
@@ -121,19 +117,10 @@ class AllAtOnce:
             for column, value in zip(state.values(), self.environment.draw(rng, options), strict=True):
                 column[row] = value
 
-    def step(
-        self, state: State, clock: Array, actions: Array, live: Array, rngs: Sequence[np.random.Generator]
-    ) -> Stepped:
-        """Step all rows; what comes out of those that are not `live` has no meaning, but they draw nothing."""
-
-        def draws(low: float, high: float) -> Array:
-            drawn = np.zeros(len(live))
-            for row in np.flatnonzero(live).tolist():
-                drawn[row] = rngs[row].uniform(low, high)
-            return drawn
-
+    def step(self, state: State, clock: Array, actions: Array, live: Array) -> Stepped:
+        """Step all rows; what comes out of those that are not `live` has no meaning."""
         with np.errstate(invalid="ignore", over="ignore"):
-            rewards, terminated = self.environment.step(state, actions[:, 0], draws)
+            rewards, terminated = self.environment.step(state, actions[:, 0])
         return rewards[:, np.newaxis], terminated, {}
 
 

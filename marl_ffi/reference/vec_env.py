@@ -146,7 +146,7 @@ class ReferenceEngine:
         out.episode_returns[:] = 0
         out.episode_lengths[:] = 0
         resting = np.flatnonzero(lives.over)
-        rewards, terminated, infos = self._rows.step(lives.state, lives.clock, actions, ~lives.over, lives.rngs)
+        rewards, terminated, infos = self._rows.step(lives.state, lives.clock, actions, ~lives.over)
         with np.errstate(over="ignore"):
             out.rewards[...] = rewards
         out.terminations[:] = terminated

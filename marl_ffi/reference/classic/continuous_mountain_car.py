@@ -52,7 +52,7 @@ class ContinuousMountainCar(ClassicEnvironment):
     def draw(self, rng: np.random.Generator, options: Mapping[str, float]) -> Sequence[float]:
         return (rng.uniform(options["low"], options["high"]), 0.0)
 
-    def step(self, state: State, actions: Array, draws: Any) -> tuple[Array, Array]:
+    def step(self, state: State, actions: Array) -> tuple[Array, Array]:
         position, velocity, force = state["position"], state["velocity"], actions[:, 0]
         narrow = [part.astype(np.float32) for part in (position, velocity)]
         low = self._move(np.float32, narrow, force, None)
@@ -85,15 +85,16 @@ class ContinuousMountainCar(ClassicEnvironment):
         velocity = np.where((position == real(LOW)) & (limited < 0), real(0.0), limited)
         return position, velocity, (position >= real(GOAL)) & (velocity >= real(self.goal_velocity))
 
-    @staticmethod
-    def _pull(force: Array, angle: Array) -> Array:
-        """Force and slope together, in float64; rounded to float32 term by term for a float32 force in range."""
-        _, cosine = sincos(angle.astype(np.float64))
+    def _pull(self, force: Array, angle: Array) -> Array:
+        """Force and slope together, in the working precision; rounded term by term for a float32 force in range."""
+        real = self.real
+        _, cosine = sincos(angle.astype(real))
         bounded = np.clip(force, force.dtype.type(-1.0), force.dtype.type(1.0))
-        pull = bounded.astype(np.float64) * POWER - GRAVITY * cosine
-        if force.dtype != np.float32:
+        slope = real(GRAVITY) * cosine
+        pull = bounded.astype(real) * real(POWER) - slope
+        if force.dtype != np.float32 or real is np.float32:
             return pull
-        single = bounded * np.float32(POWER) - (GRAVITY * cosine).astype(np.float32)
+        single = bounded * np.float32(POWER) - slope.astype(np.float32)
         return np.where(np.abs(force) <= 1, single.astype(np.float64), pull)
 
     def observe(self, state: State, clock: Array) -> Array:
