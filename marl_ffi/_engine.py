@@ -37,6 +37,8 @@ class NativeEngine:
             and infos, a dictionary of arrays (E, ...).
         action_buffers: dtype name -> array (E, A, ...) that `step_fast[dtype]` reads.
         step_fast: dtype name -> callable without arguments that steps with what is in that buffer.
+        step_bare: dtype name -> the same in two parts, for who cannot afford one more Python call: the C function
+            and its three arguments, which returns 0 or refuses, and a callable that then raises the error.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class NativeEngine:
         self._dtype_codes = {np.dtype(name): code for name, code in _DTYPES.items()}
         self.action_buffers: dict[str, Array] = {}
         self.step_fast: dict[str, Callable[[], None]] = {}
+        self.step_bare: dict[str, tuple[Callable[..., int], tuple[Any, Any, Any], Callable[[], None]]] = {}
         for dtype in spec["action_dtypes"]:
             self._prepare_step(dtype)
 
@@ -136,13 +139,17 @@ class NativeEngine:
         # Locals, not attributes: this is the hot path of single environments.
         step, handle, nothing = self._lib.marl_vec_env_step, self._handle, self._ffi.NULL
 
+        def explain() -> None:
+            # Once more, with a place for the error that no other thread writes to: a refused call changed nothing.
+            err = _library.new_error()
+            _library.check(step(handle, io, err), err)
+
         def run() -> None:
             if step(handle, io, nothing):
-                # Once more, with a place for the error that no other thread writes to.
-                err = _library.new_error()
-                _library.check(step(handle, io, err), err)
+                explain()
 
         self.action_buffers[dtype], self.step_fast[dtype] = buffer, run
+        self.step_bare[dtype] = step, (handle, io, nothing), explain
 
     def reset(
         self,
@@ -322,3 +329,4 @@ class NativeEngine:
         """Give the library's memory back, once nothing refers to it any more."""
         self._handle = None
         self.step_fast.clear()
+        self.step_bare.clear()
