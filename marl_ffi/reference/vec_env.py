@@ -28,6 +28,7 @@ from .rows import Environment, action_bounds, rows_of
 __all__ = ["REGISTRY", "Outputs", "ReferenceEngine", "env_ids", "env_spec", "make_engine"]
 
 AUTORESET_MODES = ("NextStep", "SameStep", "Disabled")
+EXTRAS = ("final_observations", "final_mask", "episode_returns", "episode_lengths")
 CLOCK = {
     "name": "clock", "dtype": "uint32", "shape": [], "unit": "steps", "writable": False,
     "description": "Steps into the episode.",
@@ -89,10 +90,6 @@ class Outputs:
     episode_returns: Array
     episode_lengths: Array
     infos: dict[str, Array]
-
-
-# What a rollout may leave out.
-EXTRAS = ("final_observations", "final_mask", "episode_returns", "episode_lengths")
 
 
 class ReferenceEngine:
