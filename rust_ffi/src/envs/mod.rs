@@ -1,6 +1,7 @@
 //! The environments, and the registry that knows them by id. A new one is a file here and a line in
 //! [`REGISTRY`].
 
+pub mod bucket_brigade;
 pub mod market;
 
 use crate::engine::config::Config;
