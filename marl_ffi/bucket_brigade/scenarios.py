@@ -10,9 +10,9 @@ import numpy as np
 
 from .._arguments import integer, unknown
 from ..errors import DtypeError, InvalidInputError
-from ._scenario import MAX_AGENTS, Scenario
+from ._scenario import MAX_AGENTS, OWNERSHIP, Scenario
 
-__all__ = ["CORE_SCENARIOS", "RESEARCH_SCENARIOS", "SCENARIOS", "Scenario", "random_scenario", "scenario"]
+__all__ = ["CORE_SCENARIOS", "OWNERSHIP", "RESEARCH_SCENARIOS", "SCENARIOS", "Scenario", "random_scenario", "scenario"]
 
 FROZEN = "-v1"
 
@@ -39,11 +39,7 @@ def _scenario(
 
 def _lists_of_4(scenario: Scenario) -> Scenario:
     """The original writes these per agent, which fixes their number."""
-    names = (
-        "reward_own_house_survives", "reward_other_house_survives", "penalty_own_house_burns",
-        "penalty_other_house_burns",
-    )  # fmt: skip
-    return scenario.replace(**{name: (getattr(scenario, name),) * 4 for name in names})
+    return scenario.replace(**{name: (getattr(scenario, name),) * 4 for name in OWNERSHIP})
 
 
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
