@@ -6,13 +6,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ...errors import error_for
 from ..market_rules import Array
+from .rng import Pcg64
 from .rules import BURNING, REST, WORK
 
-__all__ = ["Decisions", "LegacyDecisions", "decide", "own_house"]
+__all__ = ["Decisions", "IndependentDecisions", "LegacyDecisions", "decide", "decision_draws", "own_house"]
 
-# The original counts ten houses here whatever the ring.
-OWN_HOUSES = 10
+DECISIONS = ("original", "independent")
+MASK64 = (1 << 64) - 1
 
 
 class Decisions(Protocol):
@@ -37,9 +39,36 @@ class LegacyDecisions:
         return int(self.generator.randint(0, n))
 
 
+class IndependentDecisions(Pcg64):
+    """Draws that have nothing to do with the game's, from another stream for the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(split_mix(seed))
+
+    def below(self, n: int) -> int:
+        """Uniform in 0..n-1; where there is nothing to choose nothing is drawn."""
+        return 0 if n == 1 else super().below(n)
+
+
+def decision_draws(decisions: str, seed: int) -> Decisions:
+    """Where the agents of a game with this seed draw from: "original", the game's own numbers once more, or "independent"."""
+    if decisions not in DECISIONS:
+        expected = ", ".join(map(repr, DECISIONS))
+        raise error_for("invalid_argument", f"decisions: expected one of {expected}, got {decisions!r}")
+    return Pcg64(seed) if decisions == "original" else IndependentDecisions(seed)
+
+
+def split_mix(seed: int) -> int:
+    """The first output of SplitMix64 that starts from `seed`."""
+    z = (seed + 0x9E3779B97F4A7C15) & MASK64
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK64
+    return z ^ (z >> 31)
+
+
 def own_house(agent: int, houses: int) -> int:
     """The house an agent looks after first."""
-    return agent % min(OWN_HOUSES, houses)
+    return agent % houses
 
 
 def decide(params: Array, agent: int, houses: Array, draws: Decisions, with_signal: bool = True) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...bucket_brigade.scenarios import Scenario
 from ..market_rules import Array
-from .agents import Decisions, decide
+from .agents import Decisions, decide, decision_draws
 from .rng import Pcg64
 from .rules import Town, play_night, reset
 
@@ -55,8 +55,10 @@ def play_episode(
     return game
 
 
-def run_heuristic_episode(scenario: Scenario, params: Array, seed: int) -> tuple[Array, int]:
-    """Scores (N,) and nights of a game whose agents share a second generator with the game's own seed."""
-    shared: Decisions = Pcg64(seed)
+def run_heuristic_episode(
+    scenario: Scenario, params: Array, seed: int, decisions: str = "original"
+) -> tuple[Array, int]:
+    """Scores (N,) and nights of a game whose agents share a second generator; see `decision_draws`."""
+    shared = decision_draws(decisions, seed)
     game = play_episode(scenario, params, seed, [shared] * scenario.num_agents)
     return game.scores, game.town.night

@@ -149,8 +149,8 @@ def sanitised(scenario: Scenario, actions: Array) -> Array:
 def extinguish(scenario: Scenario, town: Town, actions: Array, draw: Draws, dialect: Dialect) -> None:
     """Workers fight the fires of the evening."""
     keep = dialect.real(1) - dialect.real(scenario.prob_solo_agent_extinguishes_fire)
-    for h in np.flatnonzero(town.houses == BURNING):
-        k = int(np.sum((actions[:, 0] == h) & (actions[:, 1] == WORK)))
+    for h in np.flatnonzero(town.houses == BURNING).tolist():
+        k = workers_at(h, actions)
         if scenario.extinguish_mode == "continuous":
             if k == 0:
                 continue
@@ -162,6 +162,11 @@ def extinguish(scenario: Scenario, town: Town, actions: Array, draw: Draws, dial
         # drawn also where nobody works
         elif draw() < dialect.real(1) - dialect.power(keep, k):
             town.houses[h] = SAFE
+
+
+def workers_at(house: int, actions: Array) -> int:
+    """How many agents work at a house."""
+    return int(np.sum((actions[:, 0] == house) & (actions[:, 1] == WORK)))
 
 
 def burn_out(scenario: Scenario, town: Town) -> None:
@@ -211,28 +216,28 @@ def night_rewards(
     own_ruined, other_ruined = (scenario.per_agent(f"penalty_{who}_house_burns") for who in ("own", "other"))
     team = team_reward(scenario, before, after, real)
     shaping = welfare_shaping(scenario, before, after, ended)
-    workers = [int(np.sum((actions[:, 0] == h) & (actions[:, 1] == WORK))) for h in range(n)]
+    homes, owners = scenario.homes, scenario.owners
+    counted = [h for h in range(n) if after[h] == RUINED or (before[h] != SAFE and after[h] == SAFE)]
     rewards = np.zeros(scenario.num_agents, F32)
-    for i, (house, mode, _) in enumerate(actions):
+    for i, (house, mode, _) in enumerate(actions.tolist()):
         r = F32(0)
         if mode == WORK:
             cost = real(scenario.cost_to_work_one_night)
             if scenario.distance_cost_alpha != 0:
-                far = ring_distance(scenario.homes[i], house, n)
+                far = ring_distance(homes[i], house, n)
                 cost = cost + real(scenario.distance_cost_alpha) * real(far)
             r = r - F32(cost)
         else:
             r = r + F32(scenario.reward_rest)
-        for h in range(n):
-            owned = scenario.owners[h] == i
-            if before[h] != SAFE and after[h] == SAFE:
-                r = r + F32(own_saved[i] if owned else other_saved[i])
+        for h in counted:
             if after[h] == RUINED:
-                r = r - F32(own_ruined[i] if owned else other_ruined[i])
+                r = r - F32(own_ruined[i] if owners[h] == i else other_ruined[i])
+            else:
+                r = r + F32(own_saved[i] if owners[h] == i else other_saved[i])
         r = F32(r + team)
         if mode == WORK and after[house] == SAFE:
             if scenario.action_shaping_alpha != 0 and before[house] == BURNING:
-                r = r + F32(scenario.action_shaping_alpha) / F32(workers[house])
+                r = r + F32(scenario.action_shaping_alpha) / F32(workers_at(house, actions))
             if scenario.action_shaping_beta != 0 and before[house] == SAFE:
                 r = r + F32(scenario.action_shaping_beta)
         if shaping is not None:
