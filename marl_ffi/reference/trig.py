@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FAR", "sincos"]
+__all__ = ["FAR", "numpy_sincos", "sincos"]
 
 Array = npt.NDArray[Any]
 
@@ -55,7 +55,11 @@ def sincos(angle: Array) -> tuple[Array, Array]:
     for index in np.argwhere(far):
         place = tuple(index)
         quarter[place], y0[place], y1[place] = _reduced_exactly(float(angle[place]))
-    sine, cosine = _sine(y0, y1), _cosine(y0, y1)
+    return _turned(quarter, _sine(y0, y1), _cosine(y0, y1))
+
+
+def _turned(quarter: Array, sine: Array, cosine: Array) -> tuple[Array, Array]:
+    """Sine and cosine of an angle from those of its rest after so many quarter turns."""
     turned = (quarter & 1).astype(bool)
     first, second = np.where(turned, cosine, sine), np.where(turned, sine, cosine)
     return np.where(quarter & 2, -first, first), np.where((quarter + 1) & 2, -second, second)
@@ -124,3 +128,41 @@ def _reduced_exactly(x: float) -> tuple[int, float, float]:
     rest = exact - k * _HALF_PI
     y0 = float(rest)
     return k % 4, y0, float(rest - Fraction(y0))
+
+
+# NumPy's own float32 pair, where it has a fused multiply-add: a quarter turn in three pieces, two short polynomials.
+_NUMPY_INVERSE, _NUMPY_ROUNDER = np.float32(float.fromhex("0x1.45f306p-1")), np.float32(1.5 * 2.0**23)
+_NUMPY_PIECES = tuple(map(float.fromhex, ("-0x1.921fb0p+00", "-0x1.5110b4p-22", "-0x1.846988p-48")))
+_NUMPY_COSINE = tuple(
+    map(float.fromhex, ("0x1.98e616p-16", "-0x1.6c06dcp-10", "0x1.55553cp-05", "-0x1p-1", "0x1p0"))
+)
+_NUMPY_SINE = tuple(
+    map(float.fromhex, ("0x1.7d3bbcp-19", "-0x1.a06bbap-13", "0x1.11119ap-07", "-0x1.555556p-03"))
+)
+
+
+def numpy_sincos(angle: Array) -> tuple[Array, Array]:
+    """The sine and the cosine that NumPy gives for float32, for angles of a few turns.
+
+    Gymnasium's Acrobot shows them after a reset. A fused multiply-add is a float64 product and sum, rounded once
+    more: the product of two float32 is exact.
+    """
+    k = (angle * _NUMPY_INVERSE + _NUMPY_ROUNDER) - _NUMPY_ROUNDER
+    rest = angle
+    for piece in _NUMPY_PIECES:
+        rest = _fused(k, piece, rest)
+    square = rest * rest
+    cosine = np.full_like(rest, _NUMPY_COSINE[0])
+    for coefficient in _NUMPY_COSINE[1:]:
+        cosine = _fused(cosine, square, coefficient)
+    sine = np.full_like(rest, _NUMPY_SINE[0])
+    for coefficient in _NUMPY_SINE[1:]:
+        sine = _fused(sine, square, coefficient)
+    sine = _fused(sine * square, rest, rest)
+    return _turned(k.astype(np.int64), sine, cosine)
+
+
+def _fused(a: Array, b: Any, c: Any) -> Array:
+    exact = a.astype(np.float64) * np.asarray(b, np.float64) + np.asarray(c, np.float64)
+    rounded: Array = exact.astype(np.float32)
+    return rounded

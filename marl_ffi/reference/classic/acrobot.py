@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..config import Reader
-from ..trig import sincos
+from ..trig import numpy_sincos, sincos
 from .base import Array, ClassicEnvironment, State, discrete
 
 DT = 0.2  # seconds per step
@@ -53,7 +53,7 @@ class Acrobot(ClassicEnvironment):
     def action_space(self) -> dict[str, Any]:
         return discrete(3)
 
-    def draw(self, rng: np.random.Generator, options: Mapping[str, float]) -> Sequence[float]:
+    def draw(self, rng: np.random.Generator, options: Mapping[str, float]) -> Array:
         return rng.uniform(options["low"], options["high"], 4).astype(np.float32)
 
     def step(self, state: State, actions: Array, draws: Any) -> tuple[Array, Array]:
@@ -84,7 +84,14 @@ class Acrobot(ClassicEnvironment):
     def observe(self, state: State, clock: Array) -> Array:
         sine1, cosine1 = sincos(state["theta1"])
         sine2, cosine2 = sincos(state["theta2"])
-        return np.stack([cosine1, sine1, cosine2, sine2, state["theta1_dot"], state["theta2_dot"]], axis=1)
+        seen = np.stack([cosine1, sine1, cosine2, sine2, state["theta1_dot"], state["theta2_dot"]], axis=1)
+        # Gymnasium's state is float32 from a reset to the first step, and so are its sine and cosine.
+        single = {name: state[name].astype(np.float32) for name in COLUMNS}
+        fresh = np.all([single[name] == state[name] for name in COLUMNS], axis=0) & (clock == 0)
+        for column, name in ((0, "theta1"), (2, "theta2")):
+            sine, cosine = numpy_sincos(single[name][fresh])
+            seen[fresh, column], seen[fresh, column + 1] = cosine, sine
+        return seen
 
     def _derivatives(self, at: Sequence[Array], torque: Array) -> list[Array]:
         """Time derivatives of the four columns."""

@@ -66,7 +66,7 @@ class ClassicEnvironment:
         """The action space."""
         raise NotImplementedError
 
-    def draw(self, rng: np.random.Generator, options: Mapping[str, float]) -> Sequence[float]:
+    def draw(self, rng: np.random.Generator, options: Mapping[str, float]) -> Sequence[float] | Array:
         """The state at the start of an episode, one number per column, from the options in force."""
         raise NotImplementedError
 

@@ -6,7 +6,7 @@ After Barto, Sutton and Anderson (1983), in Gymnasium's form.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ class CartPole(ClassicEnvironment):
     def action_space(self) -> dict[str, Any]:
         return discrete(2)
 
-    def draw(self, rng: np.random.Generator, options: Mapping[str, float]) -> Sequence[float]:
+    def draw(self, rng: np.random.Generator, options: Mapping[str, float]) -> Array:
         return rng.uniform(options["low"], options["high"], 4)
 
     def step(self, state: State, actions: Array, draws: Any) -> tuple[Array, Array]:

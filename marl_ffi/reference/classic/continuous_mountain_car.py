@@ -56,7 +56,7 @@ class ContinuousMountainCar(ClassicEnvironment):
         narrow32 = given.dtype == np.float32
         # float32 throughout, wherever the state already is of float32
         single = [part.astype(np.float32) for part in (position, velocity)]
-        low = self._move(np.float32, *single, given, narrow32)
+        low = self._move(np.float32, single[0], single[1], given, narrow32)
         if self.dtype == "float32":
             position, velocity, arrived = low
         else:

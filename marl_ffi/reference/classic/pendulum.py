@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class Pendulum(ClassicEnvironment):
             if value < 0:
                 raise error_for("invalid_config", f"reset option {name}: expected a number >= 0, got {value}")
 
-    def draw(self, rng: np.random.Generator, options: Mapping[str, float]) -> Sequence[float]:
+    def draw(self, rng: np.random.Generator, options: Mapping[str, float]) -> Array:
         high = np.array([options["x_init"], options["y_init"]])
         return rng.uniform(-high, high)
 
