@@ -143,7 +143,7 @@ class _LiveLine:
 
     def __init__(self) -> None:
         try:
-            from tqdm import tqdm
+            from tqdm import tqdm  # type: ignore[import-untyped]
         except ModuleNotFoundError as missing:
             raise ImportError("Logger(live=True) needs tqdm, which is not installed: pip install marl_ffi[cli]") from missing
         self._bar = tqdm(total=0, bar_format="{desc}", leave=True, dynamic_ncols=True)
