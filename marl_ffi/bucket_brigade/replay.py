@@ -26,7 +26,7 @@ from . import _replay_check, _replay_file
 from ._replay_data import Moves, ReplayError, Rules, Verified
 from .agents import Agent, Evening, HeuristicAgent
 from .archetypes import strategy
-from .scenarios import Scenario
+from .scenarios import SCENARIOS, Scenario
 from .scenarios import scenario as named_scenario
 from .scripted import make_agent
 
@@ -164,6 +164,15 @@ class Replay:
     __hash__ = None  # type: ignore[assignment]
 
     # -- what happened ------------------------------------------------------------------------------------------------
+
+    @property
+    def scenario_name(self) -> str:
+        """The name of the scenario among `SCENARIOS`; "a game of its own" if it has none."""
+        own = {**self.scenario.to_dict(), "num_agents": None}
+        for name, known in SCENARIOS.items():
+            if {**known.to_dict(), "num_agents": None} == own:
+                return name
+        return "a game of its own"
 
     @property
     def num_nights(self) -> int:
