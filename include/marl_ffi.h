@@ -12,7 +12,8 @@
  *               changes nothing. Different handles are independent. After fork() a child may use its handles.
  *   Arrays      Row-major. A pointer comes with its length; NULL is fine where the length is 0.
  *   Booleans    uint8_t, 0 or 1. Enumerations come in as int32_t and are checked.
- *   Seeds       uint64_t; the generators are those of NumPy's default_rng(seed).
+ *   Seeds       uint64_t; the generators are those of NumPy's default_rng(seed), for Bucket Brigade those of Rust's
+ *               rand, seed_from_u64(seed).
  *   Results     The same bytes on any number of threads, any batch size and any instruction set.
  */
 
@@ -790,7 +791,8 @@ enum marl_status marl_vec_env_spec(const struct marl_vec_env *env,
 // JSON object; NULL or "" for none. `observations` receives the first observations `(E, A, obs)`, exactly
 // `observations_bytes` bytes; rows that are not reset are left alone.
 //
-// The generator of a seed is that of NumPy's `default_rng(seed)`. 0 is a seed like any other.
+// The generator of a seed is that of NumPy's `default_rng(seed)`; in `BucketBrigade-v0` that of Rust's `rand`. 0 is a
+// seed like any other.
 //
 // Errors: `MARL_STATUS_LENGTH_MISMATCH`, `MARL_STATUS_INVALID_ARGUMENT`, `MARL_STATUS_INVALID_CONFIG`,
 // `MARL_STATUS_UNKNOWN_KEY`, `MARL_STATUS_NULL_POINTER`, `MARL_STATUS_BUSY`. A reset of all environments lifts

@@ -14,6 +14,7 @@ from . import _backend, bucket_brigade, errors, market
 from ._backend import build_info, list_envs, spec
 from .env import ElectricityMarketEnv
 from .errors import MarlError, SlowPathWarning
+from .logging import Logger
 from .market import (
     Market,
     Observer,
@@ -29,10 +30,10 @@ from .registration import register_gymnasium, register_pettingzoo_when_imported
 from .vec_env import Rollout, VecEnv
 
 __all__ = [
-    "ElectricityMarketEnv", "Market", "MarlError", "Observer", "Rollout", "SlowPathWarning", "VecEnv", "bucket_brigade",
-    "build_info", "clear_with_storage", "environment_step", "environment_step_batch", "errors", "list_envs", "make",
-    "make_vec", "market", "market_clearing", "market_clearing_batch", "parallel_env", "simple_observer",
-    "simple_observer_v3", "spec",
+    "ElectricityMarketEnv", "Logger", "Market", "MarlError", "Observer", "Rollout", "SlowPathWarning", "VecEnv",
+    "bucket_brigade", "build_info", "clear_with_storage", "environment_step", "environment_step_batch", "errors",
+    "list_envs", "make", "make_vec", "market", "market_clearing", "market_clearing_batch", "parallel_env",
+    "simple_observer", "simple_observer_v3", "spec",
 ]  # fmt: skip
 
 __version__ = _backend.version()

@@ -109,6 +109,11 @@ def choice(value: Any, name: str, valid: Sequence[Any]) -> Any:
     return value
 
 
+def render_mode(value: Any, metadata: Mapping[str, Any]) -> Any:
+    """`value`, if it is None or one of the render modes in an environment's metadata."""
+    return choice(value, "render_mode", (None, *metadata["render_modes"]))
+
+
 def plain(value: Any) -> Any:
     """Settings as dictionaries, lists and numbers of Python, which is what the engines and JSON take."""
     if isinstance(value, Mapping):

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
 from . import _arguments as arguments
-from . import _backend, _memory
+from . import _backend, _memory, rendering
 from ._outputs import Rollout, step_infos
 from .errors import BusyError, ClosedError, DtypeError, InvalidInputError, ShapeError
 from .reference.market_rules import as_array
@@ -55,6 +55,7 @@ class VecEnv(BatchedSpaces):
             `AutoresetMode`, with the meaning they have for `gymnasium.vector.SyncVectorEnv`.
         copy: `True`: all arrays returned are yours. `False`: they are views of memory that the next call
             overwrites, which saves the copies.
+        render_mode: `"rgb_array"` if `render` is to be called, for environments that can be drawn.
         **config: settings of the environment; `marl_ffi.spec(id)["parameters"]` lists them.
 
     Attributes:
@@ -78,11 +79,13 @@ class VecEnv(BatchedSpaces):
         num_threads: int | None = None,
         autoreset_mode: str | AutoresetMode = "NextStep",
         copy: bool = True,
+        render_mode: str | None = None,
         **config: Any,
     ) -> None:
         self.closed = True  # until there is something to close
         self._free = threading.Lock()
         self.id = arguments.environment_id(id)
+        self.render_mode = arguments.render_mode(render_mode, rendering.metadata(self.id))
         self.num_envs = arguments.integer(num_envs, "num_envs", low=1, high=arguments.MAX_NUM_ENVS)
         if num_threads is not None:
             num_threads = arguments.integer(num_threads, "num_threads", low=1, high=MAX_NUM_THREADS)
@@ -254,6 +257,18 @@ class VecEnv(BatchedSpaces):
                 engine.set_column(name, array, None)
             raise
         engine.observe()
+
+    @_alone
+    def render(self) -> tuple[npt.NDArray[np.uint8], ...]:
+        """A picture of every environment's present state, each (height, width, 3), uint8.
+
+        Raises:
+            InvalidInputError: the environment was made without `render_mode="rgb_array"`.
+        """
+        engine = self._opened()
+        if self.render_mode is None:
+            raise InvalidInputError("render: no render_mode was given; make the environment with render_mode='rgb_array'")
+        return rendering.draw_all(engine)
 
     @property
     def seeds(self) -> npt.NDArray[np.uint64]:

@@ -11,6 +11,7 @@ import pytest
 from gymnasium import spaces
 
 from marl_ffi.errors import MarlError
+from marl_ffi.reference.classic import CLASSIC
 from marl_ffi.reference.vec_env import env_ids, env_spec, make_engine
 
 MARKET = "ElectricityMarket-v0"
@@ -456,7 +457,7 @@ def test_bad_configurations_say_what_is_wrong(config: dict[str, Any], reason: st
 
 
 def test_unknown_parameters_are_ignored_and_ids_are_not() -> None:
-    assert env_ids() == [MARKET]
+    assert env_ids() == sorted([*CLASSIC, MARKET])
     spec = env_spec(MARKET, {"params": {**SMALL, "comment_about_it": 1}})
     assert "comment_about_it" not in spec["config"]["params"]
     with pytest.raises(MarlError, match=MARKET):

@@ -18,7 +18,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from .. import _arguments as arguments
-from .. import _backend
+from .. import _backend, rendering
 from .._policies import read_policies
 from ..env import ENV_ID as MARKET_ID
 from ..env import ElectricityMarketEnv
@@ -96,7 +96,8 @@ class GymnasiumVectorEnv(VectorEnv[Array, Any, Array]):
     mode `final_obs` and `final_info`. With `copy=False` observations are views that the next call overwrites.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    # Of the class, for `gymnasium.make_vec`; each instance has that of its environment.
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 30}
 
     def __init__(
         self,
@@ -110,8 +111,8 @@ class GymnasiumVectorEnv(VectorEnv[Array, Any, Array]):
         **config: Any,
     ) -> None:
         self.closed = True  # until there is something to close
-        modes = (None, *self.metadata["render_modes"])
-        self.render_mode = arguments.choice(render_mode, "render_mode", modes)
+        metadata = self._metadata(arguments.environment_id(env_id))
+        self.render_mode = arguments.render_mode(render_mode, metadata)
         # The views are read before the next step and copied here, once, without the agent axis.
         self._vec = VecEnv(
             env_id, num_envs, num_threads=num_threads, autoreset_mode=autoreset_mode, copy=False, **config
@@ -123,8 +124,7 @@ class GymnasiumVectorEnv(VectorEnv[Array, Any, Array]):
         self.closed = False
         self.num_envs = self._vec.num_envs
         self.autoreset_mode = self._vec.autoreset_mode
-        # The class's dictionary is shared by all its environments, whatever their mode.
-        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self.metadata = {**metadata, "autoreset_mode": self.autoreset_mode}
         self.single_observation_space = self._vec.agent_observation_spaces[0]
         self.single_action_space = self._vec.agent_action_spaces[0]
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -188,9 +188,21 @@ class GymnasiumVectorEnv(VectorEnv[Array, Any, Array]):
         """Seed in force for each environment."""
         return tuple(self._vec.seeds.tolist())
 
+    def render(self) -> tuple[Any, ...] | None:
+        """A picture of every environment, (height, width, 3), uint8; None and a warning without a `render_mode`."""
+        engine = self._vec._opened()
+        if self.render_mode is None:
+            gymnasium.logger.warn("render: no render_mode was given; use render_mode='rgb_array'")
+            return None
+        return rendering.draw_all(engine)
+
     def close_extras(self, **kwargs: Any) -> None:
         """Give the engine's memory back."""
         self._vec.close()
+
+    @classmethod
+    def _metadata(cls, env_id: str) -> dict[str, Any]:
+        return rendering.metadata(env_id)
 
     def _shows(self, info: str) -> bool:
         return True
@@ -273,6 +285,10 @@ class MarketVectorEnv(GymnasiumVectorEnv):
             return lines
         print("\n".join(lines))
         return None
+
+    @classmethod
+    def _metadata(cls, env_id: str) -> dict[str, Any]:
+        return cls.metadata
 
     def _shows(self, info: str) -> bool:
         return info in INFO_KEYS

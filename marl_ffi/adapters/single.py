@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import gymnasium
 import numpy as np
 import numpy.typing as npt
 
 from .. import _arguments as arguments
-from .. import _backend
+from .. import _backend, rendering
 from .._single import ActionDoor, EngineEnv, flat_view
 from ..errors import InvalidInputError
 from ..spaces import action_spaces, observation_spaces
@@ -29,12 +30,13 @@ class GymnasiumEnv(EngineEnv):
         UnknownNameError: no such id or setting. InvalidInputError: the environment has several learners.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    # Of the class, for `gymnasium.make`; each instance has that of its environment.
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 30}
 
     def __init__(self, env_id: str, *, render_mode: str | None = None, **config: Any) -> None:
-        modes = (None, *self.metadata["render_modes"])
-        self.render_mode = arguments.choice(render_mode, "render_mode", modes)
         self.env_id = arguments.environment_id(env_id)
+        self.metadata = rendering.metadata(self.env_id)
+        self.render_mode = arguments.render_mode(render_mode, self.metadata)
         self._engine = _backend.make_engine(self.env_id, 1, None, "Disabled", arguments.plain(config))
         learners = len(self._engine.spec["agents"])
         if learners != 1:
@@ -57,6 +59,14 @@ class GymnasiumEnv(EngineEnv):
         """One step: observation, reward, terminated, truncated, infos. Errors as in `VecEnv.step`."""
         told: Step = self._step(action)
         return told
+
+    def render(self) -> Array | None:
+        """The picture of the present state, (height, width, 3), uint8; None and a warning without a `render_mode`."""
+        engine = self._opened()
+        if self.render_mode is None:
+            gymnasium.logger.warn("render: no render_mode was given; use render_mode='rgb_array'")
+            return None
+        return rendering.draw_all(engine)[0]
 
     def __repr__(self) -> str:
         return f"GymnasiumEnv({self.env_id!r})"

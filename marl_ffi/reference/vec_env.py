@@ -1,6 +1,6 @@
 """The engine in plain Python: what every environment shares.
 
-One `for` loop over the environments; their rules come from the registry below. Autoreset follows
+The rules come from the registry below; `rows.py` applies them to the rows of a batch. Autoreset follows
 `gymnasium.vector.SyncVectorEnv`:
 
 * `NextStep`: the step after an episode's end ignores that environment's action and resets it, with reward 0.
@@ -13,15 +13,17 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..errors import MarlError, error_for
-from . import snapshot
+from .classic import CLASSIC, ClassicEnvironment
 from .config import unknown_name
+from .lives import Lives
 from .market_rules import Array
+from .rows import Environment, action_bounds, rows_of
 
 __all__ = ["REGISTRY", "Outputs", "ReferenceEngine", "env_ids", "env_spec", "make_engine"]
 
@@ -30,23 +32,6 @@ CLOCK = {
     "name": "clock", "dtype": "uint32", "shape": [], "unit": "steps", "writable": False,
     "description": "Steps into the episode.",
 }  # fmt: skip
-
-
-class Environment(Protocol):
-    """The rules of one game under one configuration. A state is a dictionary of arrays, one per column."""
-
-    spec: dict[str, Any]
-    clip_actions: bool
-
-    def new_state(self) -> dict[str, Array]: ...
-    def reset(
-        self, state: dict[str, Array], rng: np.random.Generator, seeded: bool, options: Mapping[str, Any] | None
-    ) -> None: ...
-    def step(
-        self, state: dict[str, Array], clock: int, actions: Array
-    ) -> tuple[Array, bool, dict[str, Any]]: ...
-    def observe(self, state: dict[str, Array], clock: int) -> Array: ...
-    def check_column(self, name: str, values: Array) -> None: ...
 
 
 def _market(config: Mapping[str, Any]) -> Environment:
@@ -60,7 +45,10 @@ def _market(config: Mapping[str, Any]) -> Environment:
     return MarketEnvironment(config, market)
 
 
-REGISTRY: dict[str, Callable[[Mapping[str, Any]], Environment]] = {"ElectricityMarket-v0": _market}
+REGISTRY: dict[str, Callable[[Mapping[str, Any]], Environment | ClassicEnvironment]] = {
+    "ElectricityMarket-v0": _market,
+    **CLASSIC,
+}
 
 
 def env_ids() -> list[str]:
@@ -68,7 +56,7 @@ def env_ids() -> list[str]:
     return sorted(REGISTRY)
 
 
-def _environment(env_id: str, config: Mapping[str, Any]) -> Environment:
+def _environment(env_id: str, config: Mapping[str, Any]) -> Environment | ClassicEnvironment:
     if env_id not in REGISTRY:
         raise unknown_name("unknown_id", "environment", env_id, REGISTRY)
     environment = REGISTRY[env_id](config)
@@ -103,29 +91,12 @@ class Outputs:
     infos: dict[str, Array]
 
 
-@dataclass
-class Slot:
-    """One environment: its state, clock, generators and the returns of the running episode."""
-
-    state: dict[str, Array]
-    returns: Array
-    clock: int = 0
-    seed: int = 0
-    was_reset: bool = False
-    over: bool = False
-    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-    action_rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-
-    def seed_with(self, seed: int) -> None:
-        """Start both streams, of the environment and of sampled actions, anew."""
-        self.seed = seed
-        self.rng, self.action_rng = np.random.default_rng(seed), np.random.default_rng(seed)
-
-
 class ReferenceEngine:
-    """`num_envs` copies of an environment, stepped one after the other."""
+    """`num_envs` copies of an environment, stepped together."""
 
-    def __init__(self, environment: Environment, num_envs: int, autoreset_mode: str) -> None:
+    def __init__(
+        self, environment: Environment | ClassicEnvironment, num_envs: int, autoreset_mode: str
+    ) -> None:
         if isinstance(num_envs, bool) or not isinstance(num_envs, (int, np.integer)) or num_envs < 1:
             raise error_for("invalid_argument", f"num_envs: expected an integer >= 1, got {num_envs!r}")
         if autoreset_mode not in AUTORESET_MODES:
@@ -139,8 +110,10 @@ class ReferenceEngine:
         self._columns = {column["name"]: column for column in spec["columns"]}
         agents = len(spec["agents"])
         self._action_shape = (self.num_envs, agents, *spec["action_shape"])
-        self._low, self._high = self._action_bounds()
-        self._slots = [Slot(environment.new_state(), np.zeros(agents)) for _ in range(self.num_envs)]
+        self._is_discrete = spec["agents"][0]["action"]["type"] == "discrete"
+        self._low, self._high = action_bounds(spec)
+        self._rows = rows_of(environment)
+        self._lives = Lives(self._rows.new_state(self.num_envs), self.num_envs, agents)
         self.out = self._outputs(agents)
 
     # -- the protocol -------------------------------------------------------------------------------------------------
@@ -157,22 +130,39 @@ class ReferenceEngine:
         else:
             seeds = self._vector("seeds", seeds)
             seeded = np.ones(self.num_envs, bool) if seeded is None else self._vector("seeded", seeded)
-        for i in np.flatnonzero(mask):
-            self._reset_one(int(i), int(seeds[i]) if seeds is not None and seeded[i] else None, options)
+        read = self._rows.read_options(options)
+        rows = np.flatnonzero(mask)
+        for i in rows:
+            self._reset_row(int(i), int(seeds[i]) if seeds is not None and seeded[i] else None, read)
+        self._show(rows)
+        self._clear(rows)
 
     def step(self, actions: Array) -> None:
         """Step all environments with `actions` (E, A, *action_shape); refused actions step nothing."""
         self._check_open()
         actions = self._checked(actions)
-        out = self.out
+        out, lives = self.out, self._lives
         out.final_mask[:] = False
         out.episode_returns[:] = 0
         out.episode_lengths[:] = 0
-        for i, slot in enumerate(self._slots):
-            if slot.over:
-                self._reset_one(i, None, None)
-            else:
-                self._step_one(i, slot, actions[i])
+        resting = np.flatnonzero(lives.over)
+        rewards, terminated, infos = self._rows.step(lives.state, lives.clock, actions, ~lives.over, lives.rngs)
+        with np.errstate(over="ignore"):
+            out.rewards[...] = rewards
+        out.terminations[:] = terminated
+        for name, array in out.infos.items():
+            array[...] = infos[name]
+        lives.clock += 1
+        lives.returns += out.rewards
+        options = self._rows.read_options(None)
+        for i in resting:
+            self._reset_row(int(i), None, options)
+        self._clear(resting)
+        limit = self.spec["max_episode_steps"]
+        out.truncations[:] = False if limit is None else (lives.clock >= limit) & ~out.terminations
+        out.truncations[resting] = False
+        self._show(None)
+        self._end(np.flatnonzero(out.terminations | out.truncations), options)
 
     def rollout(self, num_steps: int, actions: Array | None = None) -> dict[str, Array]:
         """Many steps at once, with `actions` (T, E, A, *action_shape) or sampled ones; arrays with a leading T."""
@@ -185,7 +175,7 @@ class ReferenceEngine:
         if self.autoreset_mode == "Disabled":
             message = "a rollout needs an autoreset mode: NextStep or SameStep, not Disabled"
             raise error_for("invalid_argument", message)
-        before = self.snapshot()
+        before = None if actions is None else self._lives.copy()
         names = [name for name in Outputs.__dataclass_fields__ if name != "infos"]
         rows: dict[str, list[Array]] = {name: [] for name in [*names, "actions"]}
         for k in range(num_steps):
@@ -193,7 +183,9 @@ class ReferenceEngine:
             try:
                 self.step(row)
             except MarlError as e:
-                self.restore(before)
+                if before is not None:
+                    self._lives = before
+                    self.observe()
                 raise error_for(e.reason, f"step {k}: {e}") from None
             rows["actions"].append(row.copy())
             for name in names:
@@ -204,27 +196,25 @@ class ReferenceEngine:
     def observe(self) -> None:
         """Recompute the observations from the state."""
         self._check_open()
-        for i, slot in enumerate(self._slots):
-            self.out.observations[i] = self._seen(slot)
+        self._show(None)
 
     def snapshot(self) -> bytes:
         """Everything that decides the future, as bytes."""
         self._check_open()
-        return snapshot.pack(self._identity(), self._slots)
+        return self._lives.pack(self._identity())
 
     def restore(self, data: bytes) -> None:
         """Go back to a snapshot of the same environment; a refused one changes nothing."""
         self._check_open()
-        self._slots = snapshot.unpack(data, self._identity(), self._slots)
+        self._lives = self._lives.unpack(data, self._identity())
         self.observe()
 
     def column(self, name: str) -> Array:
         """A copy of one column of the state, (E, ...)."""
         self._check_open()
-        column = self._column(name)
-        if name == "clock":
-            return np.array([slot.clock for slot in self._slots], np.uint32)
-        return np.array([slot.state[name] for slot in self._slots], column["dtype"])
+        self._column(name)
+        lives = self._lives
+        return (lives.clock if name == "clock" else lives.state[name]).copy()
 
     def set_column(self, name: str, values: Array, mask: Array | None = None) -> None:
         """Write a column (E, ...) where `mask` (E,) is true; a refused value changes nothing."""
@@ -239,14 +229,13 @@ class ReferenceEngine:
         array = array.astype(column["dtype"])
         chosen = np.ones(self.num_envs, bool) if mask is None else self._vector("mask", mask)
         rows = np.where(chosen.reshape(-1, *[1] * (array.ndim - 1)), array, self.column(name))
-        self.environment.check_column(name, rows)
-        for i in np.flatnonzero(chosen):
-            self._slots[i].state[name] = array[i].copy()
+        self._rows.check_column(name, rows)
+        self._lives.state[name] = rows
 
     def seeds(self) -> Array:
         """Seed in force for each environment, also where it came from entropy; 0 before the first reset."""
         self._check_open()
-        return np.array([slot.seed for slot in self._slots], np.uint64)
+        return self._lives.seed.copy()
 
     def close(self) -> None:
         """End the use of this engine; further calls are errors."""
@@ -256,66 +245,61 @@ class ReferenceEngine:
         """Actions as `gymnasium.spaces` would sample them, from every environment's own generator."""
         first = self.spec["agents"][0]["action"]
         drawn = np.empty(self._action_shape, first["dtype"])
-        for i, slot in enumerate(self._slots):
+        for i in range(self.num_envs):
+            rng = self._lives.action_rng(i)
             for a, agent in enumerate(self.spec["agents"]):
                 if agent["action"]["type"] == "discrete":
-                    drawn[i, a] = slot.action_rng.integers(agent["action"]["n"])
+                    drawn[i, a] = rng.integers(agent["action"]["n"])
                 else:
                     width = self._high[a] - self._low[a]
-                    drawn[i, a] = self._low[a] + width * slot.action_rng.random(self._low[a].shape)
+                    drawn[i, a] = self._low[a] + width * rng.random(self._low[a].shape)
         return drawn
 
-    # -- one environment ----------------------------------------------------------------------------------------------
+    # -- rows ---------------------------------------------------------------------------------------------------------
 
-    def _reset_one(self, i: int, seed: int | None, options: Mapping[str, Any] | None) -> None:
-        slot = self._slots[i]
+    def _reset_row(self, i: int, seed: int | None, options: Any) -> None:
+        lives = self._lives
         if seed is not None:
-            slot.seed_with(seed)
-        elif not slot.was_reset:
-            slot.seed_with(secrets.randbits(64))
-        self.environment.reset(slot.state, slot.rng, seed is not None, options)
-        self._begin(slot)
-        out = self.out
-        out.observations[i] = self._seen(slot)
-        out.rewards[i] = 0
-        out.terminations[i] = out.truncations[i] = False
-        for array in out.infos.values():
-            array[i] = 0
+            lives.seed_with(i, seed)
+        elif not lives.was_reset[i]:
+            lives.seed_with(i, secrets.randbits(64))
+        self._rows.reset(lives.state, i, lives.rngs[i], seed is not None, options)
+        lives.begin(i)
 
-    def _begin(self, slot: Slot) -> None:
-        slot.clock, slot.was_reset, slot.over = 0, True, False
-        slot.returns = np.zeros_like(slot.returns)
-
-    def _step_one(self, i: int, slot: Slot, actions: Array) -> None:
-        out, limit = self.out, self.spec["max_episode_steps"]
-        rewards, terminated, infos = self.environment.step(slot.state, slot.clock, actions)
-        slot.clock += 1
-        slot.returns = slot.returns + np.asarray(rewards, np.float64)
-        truncated = not terminated and limit is not None and slot.clock >= limit
-        out.rewards[i] = rewards
-        out.terminations[i], out.truncations[i] = terminated, truncated
-        for name, array in out.infos.items():
-            array[i] = infos[name]
-        out.observations[i] = self._seen(slot)
-        if not (terminated or truncated):
+    def _end(self, rows: Array, options: Any) -> None:
+        """Keep what episodes that are over showed last, and reset them now or later."""
+        if not rows.size:
             return
-        out.final_mask[i] = True
-        out.final_observations[i] = out.observations[i]
-        out.episode_returns[i], out.episode_lengths[i] = slot.returns, slot.clock
-        slot.over = True
+        out, lives = self.out, self._lives
+        out.final_mask[rows] = True
+        out.final_observations[rows] = out.observations[rows]
+        out.episode_returns[rows], out.episode_lengths[rows] = lives.returns[rows], lives.clock[rows]
+        lives.over[rows] = True
         if self.autoreset_mode == "SameStep":
-            self.environment.reset(slot.state, slot.rng, False, None)
-            self._begin(slot)
-            out.observations[i] = self._seen(slot)
+            for i in rows:
+                self._reset_row(int(i), None, options)
+            self._show(rows)
 
-    def _seen(self, slot: Slot) -> Array:
-        seen = self.environment.observe(slot.state, slot.clock)
-        return seen if self.spec["multi_agent"] else seen[0]
+    def _show(self, rows: Array | None) -> None:
+        """Observe some rows, or all."""
+        lives, every = self._lives, slice(None) if rows is None else rows
+        state = {name: column[every] for name, column in lives.state.items()}
+        if rows is None or rows.size:
+            with np.errstate(over="ignore"):
+                self.out.observations[every] = self._rows.observe(state, lives.clock[every])
+
+    def _clear(self, rows: Array) -> None:
+        """What a reset reports of a step: nothing."""
+        out = self.out
+        out.rewards[rows] = 0
+        out.terminations[rows] = out.truncations[rows] = False
+        for array in out.infos.values():
+            array[rows] = 0
 
     # -- checks -------------------------------------------------------------------------------------------------------
 
     def _checked(self, actions: Array) -> Array:
-        """Actions in range, or the error that names environment, agent, component and value."""
+        """Actions that can be played, or the error that names environment, agent, component and value."""
         actions = np.asarray(actions)
         if actions.dtype.name not in self.spec["action_dtypes"]:
             expected = " or ".join(self.spec["action_dtypes"])
@@ -323,28 +307,37 @@ class ReferenceEngine:
         if actions.shape != self._action_shape:
             message = f"actions: expected shape {self._action_shape}, got {actions.shape}"
             raise error_for("length_mismatch", message)
-        for i, slot in enumerate(self._slots):
-            if not slot.was_reset:
-                raise error_for("not_reset", f"environment {i} was never reset; call reset first")
-            if slot.over and self.autoreset_mode == "Disabled":
-                raise error_for("episode_over", f"environment {i}: its episode is over; reset it first")
-        ignored = np.array([slot.over for slot in self._slots]).reshape(-1, *[1] * (actions.ndim - 1))
+        lives = self._lives
+        if not lives.was_reset.all():
+            i = int(np.argmin(lives.was_reset))
+            raise error_for("not_reset", f"environment {i} was never reset; call reset first")
+        if self.autoreset_mode == "Disabled" and lives.over.any():
+            i = int(np.argmax(lives.over))
+            raise error_for("episode_over", f"environment {i}: its episode is over; reset it first")
         with np.errstate(invalid="ignore"):
-            outside = ~((actions >= self._low) & (actions <= self._high))
-        bad = (~np.isfinite(actions) if self.environment.clip_actions else outside) & ~ignored
+            if self._rows.clips:
+                bad = ~np.isfinite(actions)
+            else:
+                bad = ~((actions >= self._low) & (actions <= self._high))
         if bad.any():
-            i, a, *component = (int(k) for k in np.argwhere(bad)[0])
-            where = "".join(f"[{k}]" for k in component)
-            at = (a, *component)
-            low, high, got = self._low[at], self._high[at], actions[i][at]
-            message = (
-                f"actions[{i}][{a}]{where}: environment {i}, agent {self.spec['agents'][a]['name']}, component "
-                f"{component[0] if component else 0}: expected {low} to {high}, got {got}"
-            )
-            raise error_for("action_invalid", message)
-        if not self.environment.clip_actions:
-            return actions
-        return np.clip(actions, self._low.astype(actions.dtype), self._high.astype(actions.dtype))
+            bad &= ~lives.over.reshape(-1, *[1] * (actions.ndim - 1))
+            if bad.any():
+                raise self._bad_action(actions, bad)
+        return actions
+
+    def _bad_action(self, actions: Array, bad: Array) -> MarlError:
+        i, a, *component = (int(k) for k in np.argwhere(bad)[0])
+        where = "".join(f"[{k}]" for k in component)
+        at = (a, *component)
+        low, high, got = self._low[at], self._high[at], actions[i][at]
+        expected = "a finite number" if self._rows.clips else f"{low} to {high}"
+        if self._is_discrete:
+            expected = f"a whole number from {low:g} to {high:g}"
+        return error_for(
+            "action_invalid",
+            f"actions[{i}][{a}]{where}: environment {i}, agent {self.spec['agents'][a]['name']}, component "
+            f"{component[0] if component else 0}: expected {expected}, got {got}",
+        )
 
     def _check_open(self) -> None:
         if self._closed:
@@ -362,18 +355,6 @@ class ReferenceEngine:
         return self._columns[name]
 
     # -- arrays -------------------------------------------------------------------------------------------------------
-
-    def _action_bounds(self) -> tuple[Array, Array]:
-        spaces = [agent["action"] for agent in self.spec["agents"]]
-        if spaces[0]["type"] == "discrete":
-            n = np.array([space["n"] for space in spaces])
-            return np.zeros(len(spaces)), n - 1.0
-        bounds = [
-            np.array([[fallback if x is None else x for x in space[side]] for space in spaces], np.float64)
-            for side, fallback in (("low", -np.inf), ("high", np.inf))
-        ]
-        shape = (len(spaces), *self.spec["action_shape"])
-        return bounds[0].reshape(shape), bounds[1].reshape(shape)
 
     def _outputs(self, agents: int) -> Outputs:
         spec, envs = self.spec, self.num_envs

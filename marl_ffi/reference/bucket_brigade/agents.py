@@ -51,7 +51,7 @@ class IndependentDecisions(Pcg64):
 
 
 def decision_draws(decisions: str, seed: int) -> Decisions:
-    """Where the agents of a game with this seed draw from: "original", the game's own numbers once more, or "independent"."""
+    """Where the agents of a game with this seed draw from: its own numbers once more ("original"), or "independent"."""
     if decisions not in DECISIONS:
         expected = ", ".join(map(repr, DECISIONS))
         raise error_for("invalid_argument", f"decisions: expected one of {expected}, got {decisions!r}")

@@ -15,7 +15,9 @@ from .rules import Dialect, Town, play_night, reset
 
 __all__ = ["PYTHON", "PythonGame", "scenario_info"]
 
-PYTHON = Dialect(real=np.float64, power=lambda base, k: base**k, spread_in_place=True, remembers_houses=True)
+PYTHON = Dialect(
+    real=np.float64, saved_chance=lambda kappa, k: 1 - (1 - kappa) ** k, spread_in_place=True, remembers_houses=True
+)
 UNCHECKED = (
     "progress_shaping_coef", "action_shaping_alpha", "action_shaping_beta", "team_welfare_lambda",
 )  # fmt: skip

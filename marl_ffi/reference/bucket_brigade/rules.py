@@ -53,13 +53,13 @@ class Dialect:
 
     Attributes:
         real: precision of the team reward and of chances.
-        power: `(1 - kappa)**k` as this engine computes it.
+        saved_chance: chance that `k` workers save a house, each alone with chance `kappa`.
         spread_in_place: a house lit in this night's spread spreads on in the same sweep.
         remembers_houses: what is compared with is the cache of the last step, all SAFE on the first night.
     """
 
     real: Any = np.float32
-    power: Callable[[Any, int], Any] = lambda base, k: repeated_squares(base, k)
+    saved_chance: Callable[[Any, int], Any] = lambda kappa, k: F32(1) - repeated_squares(F32(1) - kappa, k)
     spread_in_place: bool = False
     remembers_houses: bool = False
 
@@ -110,8 +110,13 @@ def ring_distance(a: int, b: int, houses: int) -> int:
     return min(around, houses - around)
 
 
-def play_night(scenario: Scenario, town: Town, actions: Array, draw: Draws, dialect: Dialect = CORE) -> bool:
-    """Play one night with valid actions (N, 3); true if the rules end the game. Changes the town."""
+def play_night(
+    scenario: Scenario, town: Town, actions: Array, draw: Draws, dialect: Dialect = CORE, *, sparks: bool = True
+) -> bool:
+    """Play one night with valid actions (N, 3); true if the rules end the game. Changes the town.
+
+    Without `sparks` no house catches fire by itself.
+    """
     actions = sanitised(scenario, actions)
     before = town.houses.copy()
     town.signals[:] = actions[:, 2]
@@ -125,7 +130,8 @@ def play_night(scenario: Scenario, town: Town, actions: Array, draw: Draws, dial
     else:
         spread(scenario, town, draw, dialect)
         burn_out(scenario, town)
-    ignite(scenario, town, draw, dialect)
+    if sparks:
+        ignite(scenario, town, draw, dialect)
 
     ended = is_over(scenario, town)
     seen_before = town.remembered if dialect.remembers_houses else before
@@ -148,7 +154,7 @@ def sanitised(scenario: Scenario, actions: Array) -> Array:
 
 def extinguish(scenario: Scenario, town: Town, actions: Array, draw: Draws, dialect: Dialect) -> None:
     """Workers fight the fires of the evening."""
-    keep = dialect.real(1) - dialect.real(scenario.prob_solo_agent_extinguishes_fire)
+    kappa = dialect.real(scenario.prob_solo_agent_extinguishes_fire)
     for h in np.flatnonzero(town.houses == BURNING).tolist():
         k = workers_at(h, actions)
         if scenario.extinguish_mode == "continuous":
@@ -160,7 +166,7 @@ def extinguish(scenario: Scenario, town: Town, actions: Array, draw: Draws, dial
                 town.houses[h] = SAFE
                 town.fire_progress[h] = 0
         # drawn also where nobody works
-        elif draw() < dialect.real(1) - dialect.power(keep, k):
+        elif draw() < dialect.saved_chance(kappa, k):
             town.houses[h] = SAFE
 
 

@@ -1,6 +1,7 @@
 //! NEON, which every 64-bit Arm CPU has.
 
-use super::lanes::{Lanes, Lanes64, Mask, Simd};
+use super::lanes::{store_rows_by_element, MOST_COLUMNS};
+use super::lanes::{Lanes, Lanes32, Lanes64, Mask, Simd};
 use super::{Isa, Kernel, Level};
 use std::arch::aarch64::*;
 use std::ops::{Add, Div, Mul, Sub};
@@ -15,15 +16,6 @@ pub fn run_neon<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Neon(()))
 }
 
-impl Simd for Neon {
-    #[inline(always)]
-    fn level(self) -> Level {
-        Level(Isa::Neon)
-    }
-    type F32 = F32x4;
-    type F64 = F64x2;
-}
-
 /// A NEON intrinsic.
 macro_rules! isa {
     ($e:expr) => {{
@@ -34,6 +26,23 @@ macro_rules! isa {
             $e
         }
     }};
+}
+
+impl Simd for Neon {
+    #[inline(always)]
+    fn level(self) -> Level {
+        Level(Isa::Neon)
+    }
+    type F32 = F32x4;
+    type F64 = F64x2;
+    #[inline(always)]
+    fn join(self, low: F64x2, high: F64x2) -> F32x4 {
+        F32x4(isa!(vcvt_high_f32_f64(vcvt_f32_f64(low.0), high.0)))
+    }
+    #[inline(always)]
+    fn split(self, x: F32x4) -> [F64x2; 2] {
+        [F64x2(isa!(vcvt_f64_f32(vget_low_f32(x.0)))), F64x2(isa!(vcvt_high_f64_f32(x.0)))]
+    }
 }
 
 macro_rules! neon_lanes {
@@ -66,6 +75,16 @@ macro_rules! neon_lanes {
                 let mut lanes: [$bits; $width] = [0; $width];
                 isa!($store_truth(lanes.as_mut_ptr(), self.0));
                 lanes.iter().any(|lane| *lane != 0)
+            }
+            #[inline(always)]
+            fn bits(self) -> u32 {
+                let mut lanes: [$bits; $width] = [0; $width];
+                isa!($store_truth(lanes.as_mut_ptr(), self.0));
+                let mut bits = 0;
+                for (k, lane) in lanes.iter().enumerate() {
+                    bits |= ((*lane & 1) as u32) << k;
+                }
+                bits
             }
         }
 
@@ -238,7 +257,26 @@ fn transpose_f32x4(r: &mut [F32x4; 16]) {
     });
 }
 
+impl Lanes32<Neon> for F32x4 {
+    #[inline(always)]
+    fn store_rows<const D: usize>(columns: &[Self; MOST_COLUMNS], to: &mut [f32]) {
+        let [a, b, c, d, ..] = columns.map(|column| column.0);
+        match (D, to.first_chunk_mut::<16>(), to.len()) {
+            (4, Some(full), 16..) => isa!(vst4q_f32(full.as_mut_ptr(), float32x4x4_t(a, b, c, d))),
+            _ => store_rows_by_element::<Neon, Self, D>(columns, to),
+        }
+    }
+}
+
 impl Lanes64<Neon> for F64x2 {
+    #[inline(always)]
+    fn has_bit<const BIT: u32>(self) -> M64x2 {
+        M64x2(isa!(vtstq_u64(vreinterpretq_u64_f64(self.0), vdupq_n_u64(1 << BIT))))
+    }
+    #[inline(always)]
+    fn through_f32(self) -> Self {
+        F64x2(isa!(vcvt_f64_f32(vcvt_f32_f64(self.0))))
+    }
     #[inline(always)]
     fn exchange<const D: usize>(self) -> Self {
         match D {

@@ -1,7 +1,7 @@
 //! What a kernel may ask of lanes. Every operation gives the same bits on every instruction set: IEEE
 //! arithmetic without contraction, and comparisons, minima and selections defined to the last sign of zero.
 
-use super::Level;
+use super::{trig, Level};
 use bytemuck::Pod;
 use std::fmt::{Debug, Display};
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -11,9 +11,13 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// The level that this token proves: for pieces of work that are compiled once and called, not inlined.
     fn level(self) -> Level;
     /// Lanes of 32-bit floats.
-    type F32: Lanes<Self, Scalar = f32>;
-    /// Lanes of 64-bit floats.
+    type F32: Lanes32<Self>;
+    /// Lanes of 64-bit floats: half as many, or one.
     type F64: Lanes64<Self>;
+    /// Rounds two registers to one. One-lane registers take the first.
+    fn join(self, low: Self::F64, high: Self::F64) -> Self::F32;
+    /// Widens a register to two. Of one lane, both are the same.
+    fn split(self, x: Self::F32) -> [Self::F64; 2];
 }
 
 /// A working precision: `f32` or `f64`.
@@ -54,6 +58,14 @@ pub trait Real:
     fn round_wide<S: Simd>(s: S, x: S::F64) -> S::F64;
     /// Writes the lanes to as many elements as there are, rounded to this precision.
     fn store_rounded<S: Simd>(x: S::F64, to: &mut [Self]);
+    /// Sine and cosine; see [`super::trig`].
+    fn sin_cos<S: Simd>(s: S, x: Self::Lanes<S>) -> (Self::Lanes<S>, Self::Lanes<S>);
+    /// Rounds to 32 bits and widens again; of 32-bit lanes, nothing.
+    fn through_f32<S: Simd>(x: Self::Lanes<S>) -> Self::Lanes<S>;
+    /// Registers of this precision that make one of 32-bit lanes: 1 or 2.
+    const PARTS: usize;
+    /// The first `PARTS` registers as one of 32-bit floats.
+    fn narrow<S: Simd>(s: S, parts: [Self::Lanes<S>; 2]) -> S::F32;
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool {
         self.to_f64().is_finite()
@@ -67,6 +79,19 @@ impl Real for f32 {
     const INFINITY: Self = f32::INFINITY;
     const MAX: Self = f32::MAX;
     const HAS_SPARE_BITS: bool = true;
+    const PARTS: usize = 1;
+    #[inline(always)]
+    fn sin_cos<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
+        trig::sin_cos_f32(s, x)
+    }
+    #[inline(always)]
+    fn through_f32<S: Simd>(x: S::F32) -> S::F32 {
+        x
+    }
+    #[inline(always)]
+    fn narrow<S: Simd>(_: S, parts: [S::F32; 2]) -> S::F32 {
+        parts[0]
+    }
     #[inline(always)]
     fn load_wide<S: Simd>(s: S, from: &[Self], fill: f64) -> S::F64 {
         S::F64::from_fn(s, |k| from.get(k).map_or(fill, |x| f64::from(*x)))
@@ -111,6 +136,19 @@ impl Real for f64 {
     const INFINITY: Self = f64::INFINITY;
     const MAX: Self = f64::MAX;
     const HAS_SPARE_BITS: bool = false;
+    const PARTS: usize = 2;
+    #[inline(always)]
+    fn sin_cos<S: Simd>(s: S, x: S::F64) -> (S::F64, S::F64) {
+        trig::sin_cos(s, x)
+    }
+    #[inline(always)]
+    fn through_f32<S: Simd>(x: S::F64) -> S::F64 {
+        x.through_f32()
+    }
+    #[inline(always)]
+    fn narrow<S: Simd>(s: S, parts: [S::F64; 2]) -> S::F32 {
+        s.join(parts[0], parts[1])
+    }
     #[inline(always)]
     fn load_wide<S: Simd>(s: S, from: &[Self], fill: f64) -> S::F64 {
         S::F64::load_or(s, from, fill)
@@ -147,6 +185,21 @@ pub trait Mask: Copy {
     fn and_not(self, other: Self) -> Self;
     /// True if any lane is.
     fn any(self) -> bool;
+    /// Bit `k` is lane `k`.
+    fn bits(self) -> u32;
+    /// Writes 1 or 0 for each lane, for as many as there are bytes.
+    #[inline(always)]
+    fn store_flags(self, to: &mut [u8]) {
+        let bits = self.bits();
+        for (k, to) in to.chunks_mut(8).enumerate() {
+            let spread = u64::from(bits >> (8 * k) & 0xff).wrapping_mul(0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
+            let flags = (spread.wrapping_add(0x7f7f_7f7f_7f7f_7f7f) >> 7 & 0x0101_0101_0101_0101).to_le_bytes();
+            match to.first_chunk_mut::<8>() {
+                Some(full) => *full = flags,
+                None => to.copy_from_slice(&flags[..to.len()]),
+            }
+        }
+    }
 }
 
 /// `WIDTH` floats that move together.
@@ -197,6 +250,35 @@ pub trait Lanes<S: Simd>:
     }
 }
 
+/// Most columns that [`Lanes32::store_rows`] can write.
+pub const MOST_COLUMNS: usize = 6;
+
+/// What only lanes of 32-bit floats can do.
+pub trait Lanes32<S: Simd>: Lanes<S, Scalar = f32> {
+    /// Writes the first `D` registers as rows of `D` floats, a row per lane, for as many lanes as `to` has rows.
+    #[inline(always)]
+    fn store_rows<const D: usize>(columns: &[Self; MOST_COLUMNS], to: &mut [f32]) {
+        store_rows_by_element::<S, Self, D>(columns, to);
+    }
+}
+
+/// The plain way of [`Lanes32::store_rows`].
+#[inline(always)]
+pub fn store_rows_by_element<S: Simd, L: Lanes<S, Scalar = f32>, const D: usize>(
+    columns: &[L; MOST_COLUMNS],
+    to: &mut [f32],
+) {
+    let mut tile = [[0.0; 16]; MOST_COLUMNS];
+    for (column, lanes) in columns[..D].iter().zip(&mut tile) {
+        column.store(lanes);
+    }
+    for (lane, row) in to.chunks_exact_mut(D).enumerate().take(L::WIDTH) {
+        for (to, lanes) in row.iter_mut().zip(&tile) {
+            *to = lanes[lane & 15];
+        }
+    }
+}
+
 /// What only lanes of 64-bit floats can do.
 pub trait Lanes64<S: Simd>: Lanes<S, Scalar = f64> {
     /// Lane `k` takes lane `k ^ D`, for `D` of 1 to `WIDTH - 1`, one of 1, 2, 3, 4, 7.
@@ -206,6 +288,10 @@ pub trait Lanes64<S: Simd>: Lanes<S, Scalar = f64> {
     /// The float with its last mantissa bits (`low`: a mask of trailing ones, at most eight) replaced by the
     /// lane's index, complemented for negative floats, so that equal floats come to compare like their indices.
     fn tag(self, index: [u8; 8], low: u64) -> Self;
+    /// Whether bit `BIT` of each float's representation is set.
+    fn has_bit<const BIT: u32>(self) -> Self::Mask;
+    /// Rounds to 32 bits and widens again.
+    fn through_f32(self) -> Self;
 }
 
 /// Runs `$body` for the index range of each full register of `$width` lanes, then for that of what is left.

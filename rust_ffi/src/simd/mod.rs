@@ -7,6 +7,7 @@
 mod lanes;
 pub mod math;
 mod scalar;
+pub mod trig;
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
@@ -16,7 +17,7 @@ mod x86_64;
 use std::sync::OnceLock;
 
 pub(crate) use lanes::for_registers;
-pub use lanes::{Lanes, Lanes64, Mask, Real, Simd};
+pub use lanes::{Lanes, Lanes32, Lanes64, Mask, Real, Simd, MOST_COLUMNS};
 pub use scalar::Scalar;
 
 /// A piece of work that can run on any instruction set.

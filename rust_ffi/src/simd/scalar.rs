@@ -1,6 +1,6 @@
 //! One lane: the fallback everywhere, and the plainest reading of what each operation means.
 
-use super::lanes::{Lanes, Lanes64, Mask, Simd};
+use super::lanes::{Lanes, Lanes32, Lanes64, Mask, Simd};
 use super::Level;
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -15,6 +15,14 @@ impl Simd for Scalar {
     }
     type F32 = One<f32>;
     type F64 = One<f64>;
+    #[inline(always)]
+    fn join(self, low: One<f64>, _high: One<f64>) -> One<f32> {
+        One(low.0 as f32)
+    }
+    #[inline(always)]
+    fn split(self, x: One<f32>) -> [One<f64>; 2] {
+        [One(f64::from(x.0)); 2]
+    }
 }
 
 /// A single float as lanes of width one.
@@ -37,6 +45,10 @@ impl Mask for bool {
     #[inline(always)]
     fn any(self) -> bool {
         self
+    }
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        u32::from(self)
     }
 }
 
@@ -125,7 +137,17 @@ macro_rules! one_lane {
 one_lane!(f32);
 one_lane!(f64);
 
+impl Lanes32<Scalar> for One<f32> {}
+
 impl Lanes64<Scalar> for One<f64> {
+    #[inline(always)]
+    fn has_bit<const BIT: u32>(self) -> bool {
+        self.0.to_bits() >> BIT & 1 == 1
+    }
+    #[inline(always)]
+    fn through_f32(self) -> Self {
+        One(f64::from(self.0 as f32))
+    }
     #[inline(always)]
     fn exchange<const D: usize>(self) -> Self {
         self

@@ -3,7 +3,7 @@
 //! Each operation is one or two instructions; each `unsafe` rests on the same fact: a value of a lane type can
 //! only be made from its token, and a token only exists inside [`run_avx2`] or [`run_avx512`].
 
-use super::lanes::{Lanes, Lanes64, Mask, Simd};
+use super::lanes::{store_rows_by_element, Lanes, Lanes32, Lanes64, Mask, Simd, MOST_COLUMNS};
 use super::{Isa, Kernel, Level};
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Sub};
@@ -50,24 +50,6 @@ pub unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx512(()))
 }
 
-impl Simd for Avx2 {
-    #[inline(always)]
-    fn level(self) -> Level {
-        Level(Isa::Avx2)
-    }
-    type F32 = F32x8;
-    type F64 = F64x4;
-}
-
-impl Simd for Avx512 {
-    #[inline(always)]
-    fn level(self) -> Level {
-        Level(Isa::Avx512)
-    }
-    type F32 = F32x16;
-    type F64 = F64x8;
-}
-
 /// An intrinsic of the instruction set whose token made the operands.
 macro_rules! isa {
     ($e:expr) => {{
@@ -78,6 +60,45 @@ macro_rules! isa {
             $e
         }
     }};
+}
+
+impl Simd for Avx2 {
+    #[inline(always)]
+    fn level(self) -> Level {
+        Level(Isa::Avx2)
+    }
+    type F32 = F32x8;
+    type F64 = F64x4;
+    #[inline(always)]
+    fn join(self, low: F64x4, high: F64x4) -> F32x8 {
+        F32x8(isa!(_mm256_set_m128(_mm256_cvtpd_ps(high.0), _mm256_cvtpd_ps(low.0))))
+    }
+    #[inline(always)]
+    fn split(self, x: F32x8) -> [F64x4; 2] {
+        let (low, high) = isa!((_mm256_castps256_ps128(x.0), _mm256_extractf128_ps::<1>(x.0)));
+        [F64x4(isa!(_mm256_cvtps_pd(low))), F64x4(isa!(_mm256_cvtps_pd(high)))]
+    }
+}
+
+impl Simd for Avx512 {
+    #[inline(always)]
+    fn level(self) -> Level {
+        Level(Isa::Avx512)
+    }
+    type F32 = F32x16;
+    type F64 = F64x8;
+    #[inline(always)]
+    fn join(self, low: F64x8, high: F64x8) -> F32x16 {
+        F32x16(isa!({
+            let low = _mm512_castps256_ps512(_mm512_cvtpd_ps(low.0));
+            _mm512_insertf32x8::<1>(low, _mm512_cvtpd_ps(high.0))
+        }))
+    }
+    #[inline(always)]
+    fn split(self, x: F32x16) -> [F64x8; 2] {
+        let (low, high) = isa!((_mm512_castps512_ps256(x.0), _mm512_extractf32x8_ps::<1>(x.0)));
+        [F64x8(isa!(_mm512_cvtps_pd(low))), F64x8(isa!(_mm512_cvtps_pd(high)))]
+    }
 }
 
 macro_rules! arithmetic {
@@ -123,6 +144,10 @@ macro_rules! avx2_lanes {
             #[inline(always)]
             fn any(self) -> bool {
                 isa!($movemask(self.0)) != 0
+            }
+            #[inline(always)]
+            fn bits(self) -> u32 {
+                isa!($movemask(self.0)) as u32
             }
         }
 
@@ -260,6 +285,10 @@ macro_rules! avx512_lanes {
             #[inline(always)]
             fn any(self) -> bool {
                 self != 0
+            }
+            #[inline(always)]
+            fn bits(self) -> u32 {
+                u32::from(self)
             }
         }
 
@@ -461,7 +490,89 @@ fn transpose_f32x16(r: &mut [F32x16; 16]) {
     });
 }
 
+/// For each register of the result of `store_rows`: the lane that each of its lanes comes from, and the column.
+const fn row_sources<const D: usize, const W: usize>() -> [([i32; W], [u8; W]); MOST_COLUMNS] {
+    let mut all = [([0; W], [0; W]); MOST_COLUMNS];
+    let mut register = 0;
+    while register < D {
+        let mut k = 0;
+        while k < W {
+            let element = register * W + k;
+            all[register].0[k] = (element / D) as i32;
+            all[register].1[k] = (element % D) as u8;
+            k += 1;
+        }
+        register += 1;
+    }
+    all
+}
+
+/// The lanes of a register of `store_rows` that come from `column`.
+const fn lanes_of<const W: usize>(columns: &[u8; W], column: usize) -> u16 {
+    let (mut mask, mut k) = (0, 0);
+    while k < W {
+        if columns[k] as usize == column {
+            mask |= 1 << k;
+        }
+        k += 1;
+    }
+    mask
+}
+
+impl Lanes32<Avx2> for F32x8 {
+    #[inline(always)]
+    fn store_rows<const D: usize>(columns: &[Self; MOST_COLUMNS], to: &mut [f32]) {
+        if to.len() != D * 8 {
+            return store_rows_by_element::<Avx2, Self, D>(columns, to);
+        }
+        for (to, (lanes, from)) in to.chunks_exact_mut(8).zip(const { &row_sources::<D, 8>() }) {
+            isa!({
+                let lanes = _mm256_loadu_si256(lanes.as_ptr().cast());
+                let from = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(i64::from_le_bytes(*from)));
+                let mut made = _mm256_permutevar8x32_ps(columns[0].0, lanes);
+                for (k, column) in columns[..D].iter().enumerate().skip(1) {
+                    let mine = _mm256_cmpeq_epi32(from, _mm256_set1_epi32(k as i32));
+                    let moved = _mm256_permutevar8x32_ps(column.0, lanes);
+                    made = _mm256_blendv_ps(made, moved, _mm256_castsi256_ps(mine));
+                }
+                F32x8(made).store(to);
+            });
+        }
+    }
+}
+
+impl Lanes32<Avx512> for F32x16 {
+    #[inline(always)]
+    fn store_rows<const D: usize>(columns: &[Self; MOST_COLUMNS], to: &mut [f32]) {
+        if to.len() != D * 16 {
+            return store_rows_by_element::<Avx512, Self, D>(columns, to);
+        }
+        for (to, (lanes, from)) in to.chunks_exact_mut(16).zip(const { &row_sources::<D, 16>() }) {
+            isa!({
+                let lanes = _mm512_loadu_si512(lanes.as_ptr().cast());
+                let mut made = _mm512_permutexvar_ps(lanes, columns[0].0);
+                for (k, column) in columns[..D].iter().enumerate().skip(1) {
+                    made = _mm512_mask_permutexvar_ps(made, lanes_of(from, k), lanes, column.0);
+                }
+                F32x16(made).store(to);
+            });
+        }
+    }
+}
+
 impl Lanes64<Avx2> for F64x4 {
+    #[inline(always)]
+    fn has_bit<const BIT: u32>(self) -> M64x4 {
+        M64x4(isa!({
+            let bit = _mm256_set1_epi64x(1 << BIT);
+            let found = _mm256_and_si256(_mm256_castpd_si256(self.0), bit);
+            _mm256_castsi256_pd(_mm256_cmpeq_epi64(found, bit))
+        }))
+    }
+    #[inline(always)]
+    fn through_f32(self) -> Self {
+        F64x4(isa!(_mm256_cvtps_pd(_mm256_cvtpd_ps(self.0))))
+    }
     #[inline(always)]
     fn exchange<const D: usize>(self) -> Self {
         F64x4(match D {
@@ -492,6 +603,14 @@ impl Lanes64<Avx2> for F64x4 {
 }
 
 impl Lanes64<Avx512> for F64x8 {
+    #[inline(always)]
+    fn has_bit<const BIT: u32>(self) -> __mmask8 {
+        isa!(_mm512_test_epi64_mask(_mm512_castpd_si512(self.0), _mm512_set1_epi64(1 << BIT)))
+    }
+    #[inline(always)]
+    fn through_f32(self) -> Self {
+        F64x8(isa!(_mm512_cvtps_pd(_mm512_cvtpd_ps(self.0))))
+    }
     #[inline(always)]
     fn exchange<const D: usize>(self) -> Self {
         F64x8(match D {

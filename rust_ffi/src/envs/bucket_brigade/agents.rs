@@ -99,6 +99,18 @@ pub struct Action {
     pub signal: u8,
 }
 
+impl Action {
+    /// Honest work.
+    pub fn work(house: usize) -> Self {
+        Action { house: house as u8, mode: 1, signal: 1 }
+    }
+
+    /// An honest rest.
+    pub fn rest(house: usize) -> Self {
+        Action { house: house as u8, mode: 0, signal: 0 }
+    }
+}
+
 /// A strategy of the heuristic agent, as chances.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Heuristic {

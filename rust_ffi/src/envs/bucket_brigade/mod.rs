@@ -9,8 +9,13 @@
 //! those who play without learning; [`payoff`] whole episodes of them, thousands at a time; [`env`] the environment.
 
 pub mod agents;
+mod describe;
+pub mod env;
 mod houses;
+pub mod observe;
+pub mod options;
 pub mod payoff;
+pub mod policies;
 pub mod rules;
 pub mod scenario;
 pub mod stream;

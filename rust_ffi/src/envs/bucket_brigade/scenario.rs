@@ -33,12 +33,12 @@ pub enum PhaseOrder {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PerAgent {
     /// A number for every agent.
-    pub values: Vec<f32>,
+    pub values: Vec<f64>,
     /// Whether one number was given for all.
     pub is_shared: bool,
 }
 
-/// Everything that decides a game but the seed and the actions. Numbers are rounded to 32 bits once, here.
+/// Everything that decides a game but the seed and the actions. Numbers are rounded to 32 bits once.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // each field is described in `FIELDS`
 pub struct Scenario {
@@ -263,6 +263,13 @@ fn named(name: &str) -> Result<Map<String, Value>> {
     Ok(others)
 }
 
+impl PerAgent {
+    /// The numbers as the game computes with them.
+    pub fn rounded(&self) -> Vec<f32> {
+        self.values.iter().map(|x| *x as f32).collect()
+    }
+}
+
 impl Scenario {
     /// Reads the key `scenario` (a name or an object of fields; absent: "default") and, beside it, any fields, which
     /// win. `num_agents` is the caller's number, if it has one.
@@ -398,9 +405,10 @@ fn optional(from: &mut Config, key: &'static str, default: f64, range: Range) ->
 fn per_agent(from: &mut Config, key: &'static str, n: usize, range: Range) -> Result<PerAgent> {
     if from.is_list(key) {
         let values = from.numbers(key, n, range.in_words(), |x| range.holds(x))?;
-        return Ok(PerAgent { values: values.into_iter().map(|x| x as f32).collect(), is_shared: false });
+        return Ok(PerAgent { values, is_shared: false });
     }
-    Ok(PerAgent { values: vec![required(from, key, range)?; n], is_shared: true })
+    let shared = from.required(key, range.in_words(), |x| range.holds(x))?;
+    Ok(PerAgent { values: vec![shared; n], is_shared: true })
 }
 
 fn homes(from: &mut Config, n: usize, h: usize) -> Result<Vec<u8>> {
