@@ -22,8 +22,7 @@
 
 use super::ziggurat::{FI, KI, WI};
 
-/// What a step multiplies the state by.
-pub(crate) const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;
+const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;
 /// The small generator by which `rand` widens a 64-bit seed.
 const EXPANSION_MULTIPLIER: u64 = 6_364_136_223_846_793_005;
 const EXPANSION_INCREMENT: u64 = 11_634_580_027_462_260_723;
@@ -249,11 +248,6 @@ impl Pcg64 {
     /// State and increment.
     pub(crate) fn position(&self) -> (u128, u128) {
         (self.state, self.inc)
-    }
-
-    /// Moves to another state of the same stream.
-    pub(crate) fn set_position(&mut self, state: u128) {
-        self.state = state;
     }
 
     /// Becomes the generator with this state and increment, which is odd.
