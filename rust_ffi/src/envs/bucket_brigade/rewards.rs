@@ -62,6 +62,13 @@ impl<M: HouseSet> Ledger<M> {
     }
 }
 
+/// `a` for 1, `b` for 0; written so that compilers make lanes of it.
+#[inline(always)]
+fn either(choice: u32, a: f32, b: f32) -> f32 {
+    let mask = choice.wrapping_neg();
+    f32::from_bits(a.to_bits() & mask | b.to_bits() & !mask)
+}
+
 impl Rewards {
     /// The rewards of `scenario`.
     pub fn new(scenario: &Scenario) -> Self {
@@ -149,7 +156,7 @@ impl Rewards {
         let own = rest.iter().zip(work).zip(moves.modes);
         for (rewards, ((rest, work), modes)) in ledger.rewards[..groups].iter_mut().zip(own) {
             for k in 0..GROUP {
-                rewards[k] = if modes[k] == 1 { work[k] } else { rest[k] } + team;
+                rewards[k] = either(modes[k], work[k], rest[k]) + team;
             }
         }
     }
@@ -160,7 +167,7 @@ impl Rewards {
         let (rest, work) = (self.for_mode(false), self.for_mode(true));
         for (rewards, modes) in rewards.iter_mut().zip(moves.modes) {
             for k in 0..GROUP {
-                rewards[k] = if modes[k] == 1 { work } else { rest };
+                rewards[k] = either(modes[k], work, rest);
             }
         }
         self.add_houses(rewards, saved, ruined);

@@ -163,7 +163,7 @@ impl<S: Steps> Ahead<S> {
         self.made.get(k..).and_then(|made| made.first_chunk()).unwrap_or(&[0; BLOCK])
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn make(&mut self) {
         if self.end + 2 * BLOCK > ROOM {
             self.made.copy_within(self.next..self.end, 0);
