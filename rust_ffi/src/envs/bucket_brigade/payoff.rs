@@ -40,6 +40,9 @@ pub struct Grid<'a> {
 /// A score is the running sum of an agent's rewards, rounded to 32 bits night by night.
 pub fn play(scenario: &Scenario, grid: Grid<'_>, scores: &mut [f32], nights: &mut [u32]) -> Result<()> {
     let n = scenario.num_agents;
+    if grid.profiles == 0 || grid.num_seeds == 0 {
+        return Err(Error::new(Status::Empty, "episodes: expected at least one profile and one seed"));
+    }
     let episodes =
         grid.profiles.checked_mul(grid.num_seeds).filter(|count| count.checked_mul(n * PARAMETERS).is_some());
     let too_many = || Error::new(Status::InvalidArgument, "num_profiles x num_seeds: more than memory has");
@@ -51,9 +54,6 @@ pub fn play(scenario: &Scenario, grid: Grid<'_>, scores: &mut [f32], nights: &mu
     }
     Error::check_length("scores", scores.len(), episodes * n)?;
     Error::check_length("nights", nights.len(), episodes)?;
-    if episodes == 0 {
-        return Err(Error::new(Status::Empty, "episodes: expected at least one profile and one seed"));
-    }
     let Some(max_nights) = scenario.max_nights else {
         let message = "scenario.max_nights: expected a number of nights, for an episode may last for ever; got null";
         return Err(Error::new(Status::InvalidConfig, message));
