@@ -167,12 +167,12 @@ class Replay:
 
     @property
     def scenario_name(self) -> str:
-        """The name of the scenario among `SCENARIOS`; "a game of its own" if it has none."""
+        """The name of the scenario among `SCENARIOS`; "custom scenario" if it has none."""
         own = {**self.scenario.to_dict(), "num_agents": None}
         for name, known in SCENARIOS.items():
             if {**known.to_dict(), "num_agents": None} == own:
                 return name
-        return "a game of its own"
+        return "custom scenario"
 
     @property
     def num_nights(self) -> int:
