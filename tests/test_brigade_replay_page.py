@@ -31,11 +31,11 @@ def browser() -> str:
 
 
 def run(url: str, *options: str) -> str:
-    # a page that never comes to rest must not stop the tests
     command = [
         browser(), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage",
         "--no-first-run", "--disable-extensions", "--disable-background-networking", *options, url,
     ]  # fmt: skip
+    # a page that never comes to rest must not stop the tests
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return done.stdout
 
@@ -148,20 +148,26 @@ def test_the_page_can_be_played_and_scrubbed(page, tmp_path):
     drive = """
     const seen = [];
     const note = () => seen.push(Number(document.body.dataset.night));
-    const press = (key) => { dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })); note(); };
-    const at = (id, share) => {
-      const chart = document.getElementById(id), box = chart.getBoundingClientRect();
-      chart.dispatchEvent(new PointerEvent("pointerdown", { clientX: box.left + share * box.width, clientY: box.top + 5, pointerId: 1 }));
+    const key = (name) => {
+      document.body.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
       note();
     };
-    SVGElement.prototype.setPointerCapture = () => {};
+    const at = (id, share) => {
+      const chart = document.getElementById(id), box = chart.getBoundingClientRect();
+      const place = { clientX: box.left + share * box.width, clientY: box.top + 5, pointerId: 1 };
+      chart.dispatchEvent(new PointerEvent("pointerdown", place));
+      note();
+    };
+    SVGElement.prototype.setPointerCapture = () => {};  // made-up pointers cannot be captured
     addEventListener("load", () => {
-      document.body.addEventListener("keydown", () => {});
-      const body = document.body, key = (k) => { body.dispatchEvent(new KeyboardEvent("keydown", { key: k, bubbles: true })); note(); };
-      key("ArrowRight"); key("ArrowRight"); key("ArrowLeft"); key("End"); key("ArrowRight"); key("Home");
+      ["ArrowRight", "ArrowRight", "ArrowLeft", "End", "ArrowRight", "Home"].forEach(key);
       for (const id of ["next", "next", "back", "last", "first"]) { document.getElementById(id).click(); note(); }
-      const scrub = document.getElementById("scrub"); scrub.value = 7; scrub.dispatchEvent(new Event("input")); note();
-      at("scores", 1); at("weeks", 0);
+      const scrub = document.getElementById("scrub");
+      scrub.value = 7;
+      scrub.dispatchEvent(new Event("input"));
+      note();
+      at("scores", 1);
+      at("weeks", 0);
       document.getElementById("speed").value = "20";
       key(" ");
       setTimeout(() => { note(); key(" "); document.body.dataset.seen = seen.join(" "); }, 1000);
