@@ -22,7 +22,8 @@
 
 use super::ziggurat::{FI, KI, WI};
 
-const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;
+/// What a step multiplies the state by.
+pub(crate) const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;
 /// The small generator by which `rand` widens a 64-bit seed.
 const EXPANSION_MULTIPLIER: u64 = 6_364_136_223_846_793_005;
 const EXPANSION_INCREMENT: u64 = 11_634_580_027_462_260_723;
@@ -243,6 +244,21 @@ impl Pcg64 {
                 return (product >> 64) as u64;
             }
         }
+    }
+
+    /// State and increment.
+    pub(crate) fn position(&self) -> (u128, u128) {
+        (self.state, self.inc)
+    }
+
+    /// Moves to another state of the same stream.
+    pub(crate) fn set_position(&mut self, state: u128) {
+        self.state = state;
+    }
+
+    /// Becomes the generator with this state and increment, which is odd.
+    pub(crate) fn set_stream(&mut self, state: u128, inc: u128) {
+        (self.state, self.inc) = (state, inc);
     }
 
     /// The generator as 40 bytes, little-endian: state (16), increment (16), flag of the kept half (1), three zero
