@@ -81,8 +81,8 @@ class Replay:
             agents: one per seat: a name (`"hero"`, `"specialist"`, ...), the ten parameters of a heuristic agent, or
                 any `Agent`.
             seed: of the game; None for fresh entropy. The recorded seed repeats the game.
-            decisions: where agents given by name or parameters draw from: "independent", or "original": all of them
-                heuristic, from one second generator of the game's own seed.
+            decisions: where agents given by name or parameters draw from, one after the other: a stream of their own
+                ("independent"), or the game's own numbers once more ("original").
 
         Raises:
             UnknownNameError: for a scenario or agent that does not exist, with the nearest that does.
@@ -295,15 +295,12 @@ def _players(agents: Sequence[Any], scenario: Scenario, seed: int, decisions: st
         if isinstance(agent, Agent):
             players.append(agent)
             continue
-        own_seed = int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
         if isinstance(agent, str):
             player = make_agent(
-                agent, index, num_agents=len(agents), num_houses=scenario.num_houses, seed=own_seed
+                agent, index, num_agents=len(agents), num_houses=scenario.num_houses, seed=shared
             )
-            if isinstance(player, HeuristicAgent):
-                player.draws = shared
         else:
-            player = HeuristicAgent(strategy(agent, f"agents[{index}]"), index, draws=shared)
+            player = HeuristicAgent(strategy(agent, f"agents[{index}]"), index, shared)
         players.append(player)
     return players
 
