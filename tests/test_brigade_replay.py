@@ -234,6 +234,63 @@ def test_what_cannot_happen_is_named_with_its_place(what, after, message):
     assert f"nights[{record}].houses[{house}]: {message}" in str(caught.value)
 
 
+def one_night(before, after, actions, **changes):
+    """A replay of a single night on three houses, with two agents."""
+    fields = {"num_houses": 3, "num_agents": 2, "prob_house_catches_fire": 0.5, **changes}
+    chosen = scenario("default", **fields)
+    states = [[".fx".index(each) for each in houses] for houses in (before, after)]
+    return Replay(chosen, np.array(states, np.uint8), np.array([actions], np.uint8), np.zeros((1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes", "message"),
+    [
+        (".f.", "...", {"prob_house_catches_fire": 0}, "nothing burns first where prob_house_catches_fire is 0"),
+        (".f.", "..f", {}, ""), (".f.", ".x.", {}, ""), (".f.", ".f.", {}, ""),
+        (".f.", ".f.", {"phase_order": "spread_first"}, ""),
+        (".f.", "x..", {"phase_order": "spread_first"}, ""),
+        (".f.", "x..", {}, "safe cannot become ruined: it must burn first"),
+        ("...", "x..", {"phase_order": "spread_first"}, "safe cannot become ruined: it must burn first"),
+        ("..f", "..f", {}, "burning cannot become burning: nobody worked there"),
+        ("..f", "..f", {"extinguish_mode": "continuous"}, ""),
+        ("..f", "...", {"extinguish_mode": "continuous"}, "burning cannot become safe: nobody worked there"),
+        (".f.", "...", {"extinguish_mode": "continuous"}, "burning cannot become safe: no work puts it out"),
+        (".f.", "...", {"extinguish_mode": "continuous", "suppression_per_worker": 0.5}, ""),
+        (".f.", ".x.", {"extinguish_mode": "continuous"}, "fires burn on in continuous mode"),
+        (".f.", "...", {"prob_solo_agent_extinguishes_fire": 0}, "no work puts it out"),
+        (".f.", ".x.", {"prob_solo_agent_extinguishes_fire": 1}, "who works there surely saves it"),
+        (".f.", ".x.", {"prob_solo_agent_extinguishes_fire": 1, "phase_order": "spread_first"}, ""),
+        ("...", "...", {"action_validity_mode": "adjacent_only", "agent_home_positions": [0, 0]}, ""),
+        ("....", "....", {"num_houses": 4, "action_validity_mode": "adjacent_only", "agent_home_positions": [3, 0]},
+         "nights[1].actions: under adjacent_only nobody goes further than next door"),
+    ],
+)  # fmt: skip
+def test_what_one_night_can_do(before, after, changes, message):
+    """Agent 0 works at house 1, agent 1 rests at house 0."""
+    actions = [[1, 1, 1], [0, 0, 0]]
+    if not message:
+        assert one_night(before, after, actions, **changes).num_nights == 1
+        return
+    with pytest.raises(ReplayError) as caught:
+        one_night(before, after, actions, **changes)
+    assert message in str(caught.value)
+
+
+def test_a_house_is_not_lit_again_without_sparks():
+    quiet = {"prob_house_catches_fire": 0, "extinguish_mode": "continuous", "suppression_per_worker": 1.0}
+    values = one_night("...", "...", [[1, 1, 1], [0, 0, 0]], **quiet).to_dict()
+    values["nights"] += [{**values["nights"][1], "night": 1, "houses": [0, 1, 0]}]
+    with pytest.raises(ReplayError, match=r"nights\[2\].houses\[1\]: safe cannot become burning: nothing could light it"):
+        Replay.from_dict(values)
+    # sparks of the first night only: what is saved on the second cannot burn in the third evening
+    work = {"signals": [1] * 4, "locations": [1] * 4, "actions": [[1, 1]] * 4, "rewards": [0.0] * 4}
+    houses = [0, 1, 0, 0, 0, 0, 0, 0, 2, 0]
+    nights = [first_record(), *({"night": night, "houses": houses, **work} for night in range(2))]
+    Replay.from_dict({"scenario": {**EARLY, "N_spark": 2}, "nights": nights})
+    with pytest.raises(ReplayError, match=r"nights\[2\].houses\[1\]: .*: it could not catch fire again"):
+        Replay.from_dict({"scenario": {**EARLY, "N_spark": 1}, "nights": nights})
+
+
 def test_what_can_happen_but_did_not_is_found_by_playing_again():
     wrong_reward = Replay.from_dict(broken(put("nights", 3, "rewards", 1, 12.0)))
     with pytest.raises(ReplayError, match=r"nights\[3\].rewards\[1\]: the game gives .*, the replay says 12.0"):

@@ -133,8 +133,9 @@ def _why_not(replay: Replay, night: int, h: int, before: int, after: int) -> str
         return "nothing could light it"
     if before == SAFE and after == RUINED and (continuous or not lit_next_door):
         return "it must burn first"
-    if before == BURNING and after == SAFE and workers == 0:
-        return "nobody worked there"
+    if before == BURNING and after == SAFE:
+        power = scenario.suppression_per_worker if continuous else scenario.prob_solo_agent_extinguishes_fire
+        return "" if workers and power > 0 else "nobody worked there" if not workers else "no work puts it out"
     if before == BURNING and after == BURNING and not continuous:
         if workers == 0:
             return "nobody worked there"
@@ -142,6 +143,9 @@ def _why_not(replay: Replay, night: int, h: int, before: int, after: int) -> str
             return "it could not catch fire again"
     if before == BURNING and after == RUINED and continuous:
         return "fires burn on in continuous mode"
+    surely_saved = scenario.prob_solo_agent_extinguishes_fire == 1 and replay.early is None
+    if before == BURNING and after == RUINED and workers and surely_saved and not spreads:
+        return "who works there surely saves it"
     return ""
 
 
