@@ -6,6 +6,7 @@
 
 mod lanes;
 pub mod math;
+pub mod remainder;
 mod scalar;
 pub mod trig;
 
