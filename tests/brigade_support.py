@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from marl_ffi.bucket_brigade import Scenario, scenario
+from marl_ffi.bucket_brigade import Game, Scenario, scenario
 from marl_ffi.reference.bucket_brigade.episodes import Episode
 
 VECTORS = json.loads((Path(__file__).parent / "golden" / "bucket_brigade_vectors.json").read_text(encoding="utf-8"))
@@ -60,4 +60,19 @@ def play_reference(chosen: Scenario, seed: int, nights: int, houses_visited: int
     return Played(initial, houses, rewards, game.scores.tolist(), game.town.over)
 
 
-BACKENDS = {"reference": play_reference}
+def play_game(chosen: Scenario, seed: int, nights: int, houses_visited: int) -> Played:
+    """Script S on `Game`, which plays on the engine."""
+    game = Game(chosen.replace(max_nights=None), chosen.num_agents, seed)
+    initial, houses, rewards, done = game.houses.tolist(), [], [], False
+    for night in range(nights):
+        actions = scripted_actions(chosen.num_agents, houses_visited, night, seed)
+        if chosen.commitment_mode == "two_phase":
+            paid, done = game.step_two_phase(scripted_signals(chosen.num_agents, night), actions)
+        else:
+            paid, done = game.step(actions)
+        rewards.append(paid.tolist())
+        houses.append(game.houses.tolist())
+    return Played(initial, houses, rewards, game.scores.tolist(), done)
+
+
+BACKENDS = {"reference": play_reference, "game": play_game}

@@ -8,13 +8,13 @@ from .agents import Agent, Evening, HeuristicAgent, PolicyAgent, RandomAgent, Ri
 from .archetypes import ARCHETYPES, PARAMETERS, archetype, parameters, strategy, work_probability
 from .episodes import run_heuristic_episode, run_heuristic_episodes
 from .game import Game
-from .replay import Replay, ReplayError
+from .replay import Recorder, Replay, ReplayError
 from .scenarios import CORE_SCENARIOS, RESEARCH_SCENARIOS, SCENARIOS, random_scenario, scenario
 from .scripted import PLAYERS, Specialist, make_agent
 
 __all__ = [
     "ARCHETYPES", "CORE_SCENARIOS", "PARAMETERS", "PLAYERS", "RESEARCH_SCENARIOS", "SCENARIOS", "Agent", "Evening",
-    "Game", "HeuristicAgent", "PolicyAgent", "RandomAgent", "Replay", "ReplayError", "RichHeuristicAgent", "Scenario",
-    "Specialist", "UniformAgent", "archetype", "make_agent", "parameters", "random_scenario", "run_heuristic_episode",
-    "run_heuristic_episodes", "scenario", "strategy", "work_probability",
+    "Game", "HeuristicAgent", "PolicyAgent", "RandomAgent", "Recorder", "Replay", "ReplayError", "RichHeuristicAgent",
+    "Scenario", "Specialist", "UniformAgent", "archetype", "make_agent", "parameters", "random_scenario",
+    "run_heuristic_episode", "run_heuristic_episodes", "scenario", "strategy", "work_probability",
 ]  # fmt: skip

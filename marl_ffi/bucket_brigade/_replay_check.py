@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..reference.bucket_brigade.early import EARLY, EarlyGame, EarlyRules
-from ..reference.bucket_brigade.episodes import Episode
 from ..reference.bucket_brigade.python_engine import PYTHON, PythonGame
 from ..reference.bucket_brigade.rules import (
     BURNING,
@@ -25,12 +24,12 @@ from ..reference.bucket_brigade.rules import (
     sanitised,
 )
 from ._replay_data import RULES, ReplayError, Rules, Verified
-from .scenarios import Scenario
+from .game import Game
 
 if TYPE_CHECKING:
     from .replay import Replay
 
-__all__ = ["RunningGame", "check", "verify"]
+__all__ = ["check", "play_night", "verify"]
 
 Array = npt.NDArray[Any]
 STATES = ("safe", "burning", "ruined")
@@ -39,26 +38,13 @@ DIALECTS: dict[Rules, Dialect] = {"core": CORE, "python": PYTHON, "python-2025-1
 EARLY_TOLERANCE = 1e-4
 
 
-class RunningGame:
-    """A game that replays are recorded from."""
-
-    def __init__(self, scenario: Scenario, seed: int) -> None:
-        self._game = Episode(scenario, seed)
-
-    @property
-    def houses(self) -> Array:
-        """(H,) uint8."""
-        return self._game.town.houses
-
-    @property
-    def over(self) -> bool:
-        """Whether the game has ended."""
-        return self._game.over
-
-    def step(self, actions: Array, round1_signals: list[int] | None) -> tuple[Array, Array]:
-        """Play a night: rewards (N,) and the actions as they were played (N, 3)."""
-        rewards = self._game.step(actions)
-        return rewards, self._game.town.last_actions
+def play_night(game: Game, actions: Any, round1_signals: Any) -> Array:
+    """Play a night of a game of one phase or two; rewards (N,)."""
+    if game.scenario.commitment_mode == "two_phase":
+        rewards, _ = game.step_two_phase(round1_signals, actions)
+    else:
+        rewards, _ = game.step(actions)
+    return rewards
 
 
 def check(replay: Replay) -> None:
@@ -147,8 +133,9 @@ def _why_not(replay: Replay, night: int, h: int, before: int, after: int) -> str
         return "nothing could light it"
     if before == SAFE and after == RUINED and (continuous or not lit_next_door):
         return "it must burn first"
-    if before == BURNING and after == SAFE and workers == 0:
-        return "nobody worked there"
+    if before == BURNING and after == SAFE:
+        power = scenario.suppression_per_worker if continuous else scenario.prob_solo_agent_extinguishes_fire
+        return "" if workers and power > 0 else "nobody worked there" if not workers else "no work puts it out"
     if before == BURNING and after == BURNING and not continuous:
         if workers == 0:
             return "nobody worked there"
@@ -156,6 +143,9 @@ def _why_not(replay: Replay, night: int, h: int, before: int, after: int) -> str
             return "it could not catch fire again"
     if before == BURNING and after == RUINED and continuous:
         return "fires burn on in continuous mode"
+    surely_saved = scenario.prob_solo_agent_extinguishes_fire == 1 and replay.early is None
+    if before == BURNING and after == RUINED and workers and surely_saved and not spreads:
+        return "who works there surely saves it"
     return ""
 
 
@@ -204,11 +194,12 @@ def _rewards(replay: Replay, night: int) -> Array:
 def _play_again(replay: Replay, seed: int) -> None:
     scenario = replay.scenario
     if replay.rules == "core":
-        game = RunningGame(scenario, seed)
+        game = Game(scenario, scenario.num_agents, seed)
         _compare_houses(replay, 0, game.houses)
         for night, actions in enumerate(replay.actions):
-            signals = None if replay.round1_signals is None else replay.round1_signals[night].tolist()
-            rewards, _ = game.step(actions, signals)
+            # old files do not tell the first signals, which change nothing
+            signals = np.zeros(len(actions), np.int64) if replay.round1_signals is None else replay.round1_signals[night]
+            rewards = play_night(game, actions, signals)
             _compare_houses(replay, night + 1, game.houses)
             _compare(replay, night, "rewards", rewards, replay.rewards[night])
         return

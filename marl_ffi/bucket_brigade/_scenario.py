@@ -6,6 +6,7 @@ the actions. Field names are those of the original's JSON.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import math
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments import integer, unknown
-from ..errors import DtypeError, MarlError, ShapeError, error_for
+from ..errors import DtypeError, MarlError, ShapeError, UnknownNameError, error_for
 
 __all__ = ["CHOICES", "OWNERSHIP", "Scenario"]
 
@@ -205,7 +206,9 @@ def _known(values: Mapping[str, Any]) -> None:
     names = [f.name for f in fields(Scenario)]
     for name in values:
         if name not in names:
-            raise unknown(name, "scenario field", names)
+            # there are too many to list them all
+            near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.0)[0]
+            raise UnknownNameError(f"unknown scenario field {name!r}; did you mean {near!r}?")
 
 
 def _checked(scenario: Scenario) -> Iterator[tuple[str, Any]]:

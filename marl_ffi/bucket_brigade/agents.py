@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from .._arguments import integer
 from ..errors import DtypeError, InvalidInputError, ShapeError
-from ..reference.bucket_brigade.agents import Decisions, decide, own_house
+from ..reference.bucket_brigade.agents import Decisions, LegacyDecisions, decide, own_house
 from ..reference.bucket_brigade.rules import BURNING, REST, WORK, ring_distance
 from .archetypes import strategy
 
@@ -24,6 +24,7 @@ __all__ = ["Agent", "Evening", "HeuristicAgent", "PolicyAgent", "RandomAgent", "
 
 Ints = npt.NDArray[Any]
 Move = tuple[int, int, int]
+Seed = int | np.random.RandomState | Decisions | None
 LEGACY_SEEDS = 2**32
 
 
@@ -60,13 +61,14 @@ class Agent(ABC):
 
     Args:
         index: its seat, from 0.
-        seed: of its own generator: 0 to 2**32 - 1, or a `numpy.random.RandomState` to draw from (shared, if you give
-            the same one to several agents, as the original does); None for fresh entropy.
+        seed: of its own generator, 0 to 2**32 - 1; None for fresh entropy. Or where to draw from instead: a
+            `numpy.random.RandomState` (shared, if you give the same one to several agents, as the original does), or
+            anything with `random()` and `below(n)`.
     """
 
-    def __init__(self, index: int, seed: int | np.random.RandomState | None = None) -> None:
+    def __init__(self, index: int, seed: Seed = None) -> None:
         self.index = integer(index, "index", low=0, high=254)
-        self.generator = legacy_generator(seed)
+        self.draws = _draws(seed)
 
     @abstractmethod
     def act(self, evening: Evening) -> Move:
@@ -76,23 +78,23 @@ class Agent(ABC):
         """The signal of the first of two phases, where the game has two; the last night's unless a player knows better."""
         return int(evening.signals[self.index])
 
-    def reset(self, seed: int | np.random.RandomState | None = None) -> None:
+    def reset(self, seed: Seed = None) -> None:
         """Forget the last game. With a seed the generator starts anew, else its stream goes on."""
         if seed is not None:
-            self.generator = legacy_generator(seed)
+            self.draws = _draws(seed)
 
     def own(self, houses: Ints) -> int:
         """The house this agent looks after first."""
         return own_house(self.index, len(houses))
 
 
-def legacy_generator(seed: int | np.random.RandomState | None) -> np.random.RandomState:
-    """NumPy's legacy generator, whose streams never change and which the original draws from."""
-    if isinstance(seed, np.random.RandomState):
+def _draws(seed: Seed) -> Decisions:
+    """NumPy's legacy generator, whose streams never change and which the original draws from; or what was given."""
+    if seed is None or isinstance(seed, np.random.RandomState):
+        return LegacyDecisions(seed)
+    if isinstance(seed, Decisions):
         return seed
-    if seed is None:
-        return np.random.RandomState()
-    return np.random.RandomState(integer(seed, "seed", low=0, high=LEGACY_SEEDS - 1))
+    return LegacyDecisions(integer(seed, "seed", low=0, high=LEGACY_SEEDS - 1))
 
 
 class HeuristicAgent(Agent):
@@ -107,31 +109,17 @@ class HeuristicAgent(Agent):
         params: the name of an archetype, or ten numbers from 0 to 1.
         index: its seat.
         seed: as for every agent.
-        draws: where decisions come from instead of `seed`; anything with `random()` and `below(n)`.
         with_signal: without, the signal is always honest and no draw is made for it.
     """
 
-    def __init__(
-        self, params: Any, index: int, seed: int | np.random.RandomState | None = None, *,
-        draws: Decisions | None = None, with_signal: bool = True,
-    ) -> None:  # fmt: skip
+    def __init__(self, params: Any, index: int, seed: Seed = None, *, with_signal: bool = True) -> None:
         super().__init__(index, seed)
         self.params = strategy(params)
-        self.draws = draws
         self.with_signal = with_signal
-
-    def random(self) -> float:
-        """A uniform draw in [0, 1)."""
-        return self.generator.random_sample()
-
-    def below(self, n: int) -> int:
-        """A uniform draw from 0 to n - 1."""
-        return int(self.generator.randint(0, n))
 
     def act(self, evening: Evening) -> Move:
         """See the class."""
-        draws = self if self.draws is None else self.draws
-        return decide(self.params, self.index, evening.houses, draws, self.with_signal)
+        return decide(self.params, self.index, evening.houses, self.draws, self.with_signal)
 
 
 class RichHeuristicAgent(Agent):
@@ -142,12 +130,12 @@ class RichHeuristicAgent(Agent):
     explores, and repeats itself when tired.
     """
 
-    def __init__(self, params: Any, index: int, seed: int | np.random.RandomState | None = None) -> None:
+    def __init__(self, params: Any, index: int, seed: Seed = None) -> None:
         super().__init__(index, seed)
         self.params = strategy(params)
         self.memory: tuple[int, int] | None = None
 
-    def reset(self, seed: int | np.random.RandomState | None = None) -> None:
+    def reset(self, seed: Seed = None) -> None:
         """Forget the last game."""
         super().reset(seed)
         self.memory = None
@@ -155,7 +143,7 @@ class RichHeuristicAgent(Agent):
     def act(self, evening: Evening) -> Move:
         """See the class; the order of its draws is the original's."""
         honesty, exploration, fatigue, altruism = (self.params[k] for k in (0, 6, 7, 9))
-        draw = self.generator.random_sample
+        draw = self.draws.random
         houses = np.asarray(evening.houses)
         intent = self._intent(houses)
         wanted = int(intent > 0.5)
@@ -163,7 +151,7 @@ class RichHeuristicAgent(Agent):
         house = self._house(houses, np.asarray(evening.locations), draw())
         mode = int(draw() < (honesty if signal == WORK else intent * altruism))
         if draw() < exploration:
-            house, mode = int(self.generator.randint(len(houses))), int(self.generator.randint(2))
+            house, mode = self.draws.below(len(houses)), self.draws.below(2)
         if self.memory is not None and draw() < fatigue:
             house, mode = self.memory
         self.memory = house, mode
@@ -203,8 +191,16 @@ class RandomAgent(Agent):
 
     def act(self, evening: Evening) -> Move:
         """See the class."""
-        house, mode = int(self.generator.randint(0, len(evening.houses))), int(self.generator.randint(0, 2))
+        house, mode = self.draws.below(len(evening.houses)), self.draws.below(2)
         return house, mode, mode
+
+
+class RestingAgent(Agent):
+    """Rests at its own house, and says so."""
+
+    def act(self, evening: Evening) -> Move:
+        """See the class."""
+        return rest_at(self.own(evening.houses))
 
 
 class UniformAgent(Agent):
@@ -212,14 +208,13 @@ class UniformAgent(Agent):
 
     def act(self, evening: Evening) -> Move:
         """See the class."""
-        house = int(self.generator.randint(0, len(evening.houses)))
-        return house, int(self.generator.randint(0, 2)), int(self.generator.randint(0, 2))
+        return self.draws.below(len(evening.houses)), self.draws.below(2), self.draws.below(2)
 
 
 class PolicyAgent(Agent):
     """Any function of `(evening, index)` that returns a house, a mode and a signal, as a player."""
 
-    def __init__(self, policy: Any, index: int, seed: int | np.random.RandomState | None = None) -> None:
+    def __init__(self, policy: Any, index: int, seed: Seed = None) -> None:
         super().__init__(index, seed)
         if not callable(policy):
             raise DtypeError(f"policy: expected a function of (evening, index), got {type(policy).__name__}")

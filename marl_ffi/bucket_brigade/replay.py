@@ -26,11 +26,12 @@ from . import _replay_check, _replay_file
 from ._replay_data import Moves, ReplayError, Rules, Verified
 from .agents import Agent, Evening, HeuristicAgent
 from .archetypes import strategy
+from .game import Game
 from .scenarios import SCENARIOS, Scenario
 from .scenarios import scenario as named_scenario
 from .scripted import make_agent
 
-__all__ = ["Replay", "ReplayError", "Verified"]
+__all__ = ["Recorder", "Replay", "ReplayError", "Verified"]
 
 Array = npt.NDArray[Any]
 
@@ -81,16 +82,15 @@ class Replay:
             agents: one per seat: a name (`"hero"`, `"specialist"`, ...), the ten parameters of a heuristic agent, or
                 any `Agent`.
             seed: of the game; None for fresh entropy. The recorded seed repeats the game.
-            decisions: where agents given by name or parameters draw from: "independent", or "original": all of them
-                heuristic, from one second generator of the game's own seed.
+            decisions: where agents given by name or parameters draw from, one after the other: a stream of their own
+                ("independent"), or the game's own numbers once more ("original").
 
         Raises:
             UnknownNameError: for a scenario or agent that does not exist, with the nearest that does.
         """
         chosen = named_scenario(scenario).for_agents(len(agents))
-        seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0]) if seed is None else checked_seed(seed)
-        players = _players(agents, chosen, seed, decisions)
         recorder = Recorder(chosen, seed, agents=_names(agents))
+        players = _players(agents, chosen, recorder.seed, decisions)
         for player in players:
             player.reset()
         while not recorder.over:
@@ -167,12 +167,12 @@ class Replay:
 
     @property
     def scenario_name(self) -> str:
-        """The name of the scenario among `SCENARIOS`; "a game of its own" if it has none."""
+        """The name of the scenario among `SCENARIOS`; "custom scenario" if it has none."""
         own = {**self.scenario.to_dict(), "num_agents": None}
         for name, known in SCENARIOS.items():
             if {**known.to_dict(), "num_agents": None} == own:
                 return name
-        return "a game of its own"
+        return "custom scenario"
 
     @property
     def num_nights(self) -> int:
@@ -233,12 +233,21 @@ class Replay:
 
 
 class Recorder:
-    """A game that is being recorded: play it with `step`, then take the `replay`."""
+    """A game that is being recorded: play it with `step`, then take the `replay`.
 
-    def __init__(self, scenario: Scenario, seed: int, agents: tuple[str, ...] | None = None) -> None:
-        self.scenario, self.seed, self.agents = scenario, seed, agents
-        self._game = _replay_check.RunningGame(scenario, seed)
-        self._houses = [self._game.houses.copy()]
+    Args:
+        scenario: a name or a `Scenario`.
+        seed: of the game; None for fresh entropy.
+        agents: names of the players, for who looks at it later.
+    """
+
+    def __init__(
+        self, scenario: str | Scenario, seed: int | None = None, agents: tuple[str, ...] | None = None
+    ) -> None:
+        self.scenario, self.agents = named_scenario(scenario), agents
+        self._game = Game(self.scenario, self.scenario.num_agents, seed)
+        self.seed = self._game.seed
+        self._houses = [self._game.houses]
         self._actions: list[Array] = []
         self._rewards: list[Array] = []
         self._signals: list[Array] = []
@@ -247,14 +256,13 @@ class Recorder:
     @property
     def over(self) -> bool:
         """Whether the game has ended."""
-        return self._game.over
+        return self._game.done
 
     def evening(self) -> Evening:
         """What the agents see now."""
-        none = np.zeros(self.scenario.num_agents, np.uint8)
-        last = self._actions[-1] if self._actions else np.zeros((self.scenario.num_agents, 3), np.uint8)
-        first = none if self._round1 is None else np.array(self._round1, np.uint8)
-        return Evening(self._game.houses.copy(), last[:, 0], last[:, 2], last, len(self._actions), first)
+        game = self._game
+        first = game.round1_signals if self._round1 is None else np.array(self._round1, np.uint8)
+        return Evening(game.houses, game.positions, game.signals, game.last_actions, game.night, first)
 
     def with_signals(self, signals: list[int]) -> Evening:
         """The first signals of a night of two phases: what the agents see then."""
@@ -263,12 +271,12 @@ class Recorder:
 
     def step(self, actions: Sequence[Any]) -> Array:
         """Play a night with actions (N, 3); rewards (N,)."""
-        rewards, last_actions = self._game.step(np.array(actions), self._round1)
+        rewards = _replay_check.play_night(self._game, actions, self._round1)
         if self._round1 is not None:
-            self._signals.append(np.array(self._round1, np.uint8))
-        self._actions.append(np.array(last_actions, np.uint8))
-        self._rewards.append(np.array(rewards, np.float64))
-        self._houses.append(self._game.houses.copy())
+            self._signals.append(self._game.round1_signals)
+        self._actions.append(self._game.last_actions)
+        self._rewards.append(rewards.astype(np.float64))
+        self._houses.append(self._game.houses)
         self._round1 = None
         return rewards
 
@@ -295,15 +303,12 @@ def _players(agents: Sequence[Any], scenario: Scenario, seed: int, decisions: st
         if isinstance(agent, Agent):
             players.append(agent)
             continue
-        own_seed = int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
         if isinstance(agent, str):
             player = make_agent(
-                agent, index, num_agents=len(agents), num_houses=scenario.num_houses, seed=own_seed
+                agent, index, num_agents=len(agents), num_houses=scenario.num_houses, seed=shared
             )
-            if isinstance(player, HeuristicAgent):
-                player.draws = shared
         else:
-            player = HeuristicAgent(strategy(agent, f"agents[{index}]"), index, draws=shared)
+            player = HeuristicAgent(strategy(agent, f"agents[{index}]"), index, shared)
         players.append(player)
     return players
 

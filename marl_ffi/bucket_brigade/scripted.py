@@ -17,6 +17,8 @@ from .agents import (
     Ints,
     Move,
     RandomAgent,
+    RestingAgent,
+    Seed,
     UniformAgent,
     burning_houses,
     check_seat,
@@ -43,7 +45,7 @@ class Specialist(Agent):
     """
 
     def __init__(
-        self, index: int, num_agents: int = 4, num_houses: int = 10, seed: int | np.random.RandomState | None = None
+        self, index: int, num_agents: int = 4, num_houses: int = 10, seed: Seed = None
     ) -> None:
         super().__init__(index, seed)
         self.num_agents = integer(num_agents, "num_agents", low=1, high=255)
@@ -109,11 +111,11 @@ class SparseHero(Agent):
 class HonestSignaler(Agent):
     """Works at the first fire that was not there the night before, else at the first fire; else rests at its own."""
 
-    def __init__(self, index: int, seed: int | np.random.RandomState | None = None) -> None:
+    def __init__(self, index: int, seed: Seed = None) -> None:
         super().__init__(index, seed)
         self.seen: Ints | None = None
 
-    def reset(self, seed: int | np.random.RandomState | None = None) -> None:
+    def reset(self, seed: Seed = None) -> None:
         """Forget the last game."""
         super().reset(seed)
         self.seen = None
@@ -165,11 +167,11 @@ class RestTrapAdaptive(Agent):
     Unless fires burn on (`extinguish_mode="continuous"`), that is never.
     """
 
-    def __init__(self, index: int, seed: int | np.random.RandomState | None = None) -> None:
+    def __init__(self, index: int, seed: Seed = None) -> None:
         super().__init__(index, seed)
         self.evenings: dict[int, int] = {}
 
-    def reset(self, seed: int | np.random.RandomState | None = None) -> None:
+    def reset(self, seed: Seed = None) -> None:
         """Forget the last game."""
         super().reset(seed)
         self.evenings = {}
@@ -183,7 +185,7 @@ class RestTrapAdaptive(Agent):
         return rest_at(self.own(evening.houses))
 
 
-Maker = Callable[[int, int, int, "int | np.random.RandomState | None"], Agent]
+Maker = Callable[[int, int, int, Seed], Agent]
 
 
 def _heuristic(name: str) -> Maker:
@@ -198,6 +200,7 @@ PLAYERS: dict[str, Maker] = {
     **{name: _heuristic(name) for name in ARCHETYPES},
     "random": _simple(RandomAgent),
     "uniform": _simple(UniformAgent),
+    "rest": _simple(RestingAgent),
     "specialist": Specialist,
     "trivial_cooperator": _simple(TrivialCooperator),
     "early_containment": _simple(EarlyContainment),
@@ -212,7 +215,7 @@ PLAYERS: dict[str, Maker] = {
 
 def make_agent(
     name: str, index: int, *, num_agents: int = 4, num_houses: int = 10,
-    seed: int | np.random.RandomState | None = None,
+    seed: Seed = None,
 ) -> Agent:  # fmt: skip
     """A player by name; upper and lower case are the same.
 

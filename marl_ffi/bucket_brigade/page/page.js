@@ -56,13 +56,14 @@ function news(t) {
     return burning ? `The first evening: ${burning} ${burning === 1 ? "house burns" : "houses burn"}.` : "The first evening: all is quiet.";
   }
   const list = (what) => nights[t].houses.map((_, h) => h).filter((h) => outcome(t, h) === what);
-  const phrase = (houses, one, many) => (houses.length === 1 ? `house ${houses[0]} ${one}` : `houses ${houses.join(", ")} ${many}`);
+  const some = (what, which) => (which.length > 8 ? `${which.length} ${what}` : `${what} ${which.join(", ")}`);
+  const phrase = (houses, one, many) => (houses.length === 1 ? `house ${houses[0]} ${one}` : `${some("houses", houses)} ${many}`);
   const parts = [["saved", "was saved", "were saved"], ["lost", "burned down", "burned down"], ["lit", "caught fire", "caught fire"]]
     .map(([what, one, many]) => [list(what), one, many])
     .filter(([houses]) => houses.length)
     .map(([houses, one, many]) => phrase(houses, one, many));
   const liars = nights[t].actions.map((_, i) => i).filter((i) => deed(t, i).lies);
-  if (liars.length) parts.push(liars.length === 1 ? `agent ${liars[0]} lied` : `agents ${liars.join(", ")} lied`);
+  if (liars.length) parts.push(liars.length === 1 ? `agent ${liars[0]} lied` : `${some("agents", liars)} lied`);
   if (!parts.length) return "A quiet night.";
   const sentence = parts.join("; ");
   return sentence[0].toUpperCase() + sentence.slice(1) + ".";
@@ -122,7 +123,7 @@ function places(h, count) {
     const row = Math.floor(k / 3);
     const inRow = Math.min(3, count - 3 * row);
     const r = RADIUS - 30 - 42 * Math.max(SCALE, 0.6) - row * step;
-    const across = ((k % 3) - (inRow - 1) / 2) * 40;
+    const across = ((k % 3) - (inRow - 1) / 2) * 50;
     const [x, y] = around(h, r);
     return [x - across * Math.sin(angle(h)), y + across * Math.cos(angle(h))];
   });
@@ -139,7 +140,7 @@ function drawAgent(t, i, [x, y], small) {
   if (works) group.append(element("path", { class: "bucket", d: "M8 4h13l-2.5 13h-8z" }));
   const bubble = element("g", { transform: "translate(0 25)" });
   const text = lies ? `“${saysWork ? "work" : "rest"}”!` : saysWork ? "work" : "rest";
-  bubble.append(element("rect", { x: lies ? -22 : -17, y: -8, width: lies ? 44 : 34, height: 16, rx: 8, class: lies ? "bubble-lie" : "bubble" }));
+  bubble.append(element("rect", { x: lies ? -27 : -18, y: -8, width: lies ? 54 : 36, height: 16, rx: 8, class: lies ? "bubble-lie" : "bubble" }));
   bubble.append(element("text", { class: lies ? "says says-lie" : "says" }, text));
   group.append(bubble);
   return group;
@@ -189,7 +190,8 @@ function drawAgents(t) {
     const total = [totals[t][i].toFixed(1), "number"];
     if (t === 0) return row([[[badge, nameOf(i)]], ["–"], ["–"], ...(phases ? [["–"]] : []), ["–", "number"], total]);
     const { house, works, saysWork, lies } = deed(t, i);
-    const said = element("span", lies ? { class: "lie" } : {}, `${DEEDS[Number(saysWork)]}${lies ? " (a lie)" : ""}`);
+    const said = element("span", lies ? { class: "lie" } : {}, DEEDS[Number(saysWork)]);
+    if (lies) said.append(element("span", { class: "wide" }, " (a lie)"));
     const first = phases ? [[nights[t].round1_signals ? DEEDS[nights[t].round1_signals[i]] : "–"]] : [];
     const reward = nights[t].rewards[i];
     return row([
@@ -207,7 +209,7 @@ const column = (t) => LEFT + ((WIDTH - LEFT - RIGHT) * t) / Math.max(LAST, 1);
 
 function drawWeeks() {
   const chart = byId("weeks");
-  const cell = Math.max(3, Math.min(13, 260 / H));
+  const cell = Math.max(3, Math.min(H < 6 ? 24 : 13, 260 / H));
   const wide = (WIDTH - LEFT - RIGHT) / (LAST + 1);
   chart.setAttribute("viewBox", `0 0 ${WIDTH} ${(cell * H + 20).toFixed(1)}`);
   const gap = wide > 5 && cell > 5 ? 1 : 0;
@@ -239,6 +241,8 @@ function drawScores() {
   const y = (value) => 10 + (high - 34) * (1 - (value - low) / (top - low || 1));
   chart.setAttribute("viewBox", `0 0 ${WIDTH} ${high}`);
   for (const value of new Set([low, 0, top])) {
+    // no room for a label between two others
+    if (value === 0 && [low, top].some((end) => end !== 0 && Math.abs(y(end) - y(0)) < 12)) continue;
     chart.append(element("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value) }));
     chart.append(element("text", { class: "small middle", x: LEFT - 6, y: y(value), style: "text-anchor: end; font-size: 10px" }, Math.abs(value) >= 1e5 ? value.toExponential(0) : Math.round(value)));
   }
@@ -295,10 +299,12 @@ function show(t) {
   history.replaceState(null, "", `#night=${now}`);
 }
 
+const drawPlayButton = (shape) => byId("play").querySelector("path").setAttribute("d", shape);
+
 function pause() {
   clearInterval(timer);
   timer = null;
-  byId("play").textContent = "▶\uFE0E";
+  drawPlayButton("M4 2l10 6-10 6z");
   byId("play").setAttribute("aria-label", "Play");
 }
 
@@ -306,7 +312,7 @@ function play() {
   if (now === LAST) show(0);
   clearInterval(timer);
   timer = setInterval(() => (now === LAST ? pause() : show(now + 1)), 1000 / Number(byId("speed").value));
-  byId("play").textContent = "⏸\uFE0E";
+  drawPlayButton("M4 3h2v10h-2zM10 3h2v10h-2z");
   byId("play").setAttribute("aria-label", "Pause");
 }
 

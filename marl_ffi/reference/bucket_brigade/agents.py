@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,6 +17,7 @@ DECISIONS = ("original", "independent")
 MASK64 = (1 << 64) - 1
 
 
+@runtime_checkable
 class Decisions(Protocol):
     """Where an agent's draws come from."""
 
@@ -27,8 +28,8 @@ class Decisions(Protocol):
 class LegacyDecisions:
     """Draws of NumPy's legacy generator, by which the original's tournaments and evolution decide."""
 
-    def __init__(self, seed: int) -> None:
-        self.generator = np.random.RandomState(seed)
+    def __init__(self, seed: int | np.random.RandomState | None) -> None:
+        self.generator = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(seed)
 
     def random(self) -> float:
         """Uniform in [0, 1) with 53 bits."""

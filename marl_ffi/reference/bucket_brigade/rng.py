@@ -5,7 +5,12 @@ NumPy's `PCG64` is the same generator with other seeding, and keeps half of an o
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["Pcg64", "seed_bytes"]
 
@@ -33,6 +38,30 @@ class Pcg64:
         self.inc = int.from_bytes(data[16:], "little") | 1
         self.state = 0
         self.state = ((int.from_bytes(data[:16], "little") + self.inc) * MULTIPLIER + self.inc) & MASK128
+
+    @classmethod
+    def at(cls, state: int, inc: int) -> Self:
+        """The stream with this increment, at this state."""
+        made = cls.__new__(cls)
+        made.state, made.inc = state, inc
+        return made
+
+    @classmethod
+    def of(cls, generator: np.random.Generator) -> Self:
+        """The stream of a NumPy generator that `as_numpy` made, where it stands."""
+        numbers = generator.bit_generator.state["state"]
+        return cls.at(numbers["state"], numbers["inc"])
+
+    def put_back(self, generator: np.random.Generator) -> None:
+        """Move a NumPy generator to where this stream stands."""
+        numbers = {"state": self.state, "inc": self.inc}
+        generator.bit_generator.state = {**generator.bit_generator.state, "state": numbers}
+
+    def as_numpy(self) -> np.random.Generator:
+        """A NumPy generator of the same stream, which is how the engine keeps them."""
+        generator = np.random.Generator(np.random.PCG64())
+        self.put_back(generator)
+        return generator
 
     def next_u64(self) -> int:
         """64 random bits."""

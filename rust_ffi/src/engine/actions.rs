@@ -4,7 +4,7 @@ use super::columns::Dtype;
 use super::error::{Error, Result, Status};
 use super::rng::Pcg64;
 use super::spec::{Agent, Space};
-use crate::simd::Real;
+use crate::simd::{self, Kernel, Level, Real, Simd};
 use std::ops::Range;
 
 /// Actions, row-major `(rows, agents, action_len)`, borrowed in the caller's own type.
@@ -95,8 +95,31 @@ pub struct ActionRule {
     row: usize,
     clips: bool,
     discrete: bool,
+    /// The largest choice, where all agents have the same.
+    most_choice: Option<u64>,
     names: Vec<String>,
     sampled: Dtype,
+}
+
+/// Whether all actions are fine: plain loops, compiled for the widest registers. False may mean that one has to look
+/// more closely.
+struct AllFine<'a> {
+    rule: &'a ActionRule,
+    actions: Actions<'a>,
+}
+
+impl Kernel for AllFine<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> bool {
+        match self.actions {
+            Actions::F32(x) => self.rule.floats_fine(x),
+            Actions::F64(x) => self.rule.floats_fine(x),
+            Actions::I32(x) => self.rule.choices_fine(x, |x| u64::from(x as u32)),
+            Actions::I64(x) => self.rule.choices_fine(x, |x| x as u64),
+        }
+    }
 }
 
 impl ActionRule {
@@ -130,8 +153,18 @@ impl ActionRule {
             }
         }
         let row = low.len();
+        let most_choice = high.first().filter(|first| discrete && high.iter().all(|x| x == *first)).map(|x| *x as u64);
         let repeats = 64usize.div_ceil(row.max(1));
-        ActionRule { low: low.repeat(repeats), high: high.repeat(repeats), row, clips, discrete, names, sampled }
+        ActionRule {
+            low: low.repeat(repeats),
+            high: high.repeat(repeats),
+            row,
+            clips,
+            discrete,
+            most_choice,
+            names,
+            sampled,
+        }
     }
 
     /// Elements of the actions of one environment.
@@ -146,13 +179,7 @@ impl ActionRule {
 
     /// Checks all rows but those that `is_resting`; `first` is the index of the first environment.
     pub fn check(&self, actions: Actions<'_>, first: usize, is_resting: impl Fn(usize) -> bool) -> Result<()> {
-        let fine = match actions {
-            Actions::F32(x) => self.floats_fine(x),
-            Actions::F64(x) => self.floats_fine(x),
-            Actions::I32(x) => self.all_fine(x, f64::from),
-            Actions::I64(x) => self.all_fine(x, |x| x as f64),
-        };
-        if fine {
+        if simd::run(Level::current(), AllFine { rule: self, actions }) {
             return Ok(());
         }
         for k in 0..actions.len() {
@@ -171,6 +198,7 @@ impl ActionRule {
         (within || (self.clips && x.is_finite())) && (!self.discrete || x.fract() == 0.0)
     }
 
+    #[inline(always)]
     fn floats_fine<R: Real>(&self, x: &[R]) -> bool {
         if self.discrete {
             return self.all_fine(x, R::to_f64);
@@ -188,8 +216,16 @@ impl ActionRule {
         fine
     }
 
+    #[inline(always)]
     fn all_fine<T: Copy>(&self, x: &[T], widen: impl Fn(T) -> f64) -> bool {
         x.iter().enumerate().all(|(k, x)| self.is_fine(k % self.row, widen(*x)))
+    }
+
+    /// Whether integers are choices: below zero, they are large as unsigned numbers.
+    #[inline(always)]
+    fn choices_fine<T: Copy>(&self, x: &[T], widen: impl Fn(T) -> u64) -> bool {
+        let Some(most) = self.most_choice else { return false };
+        x.iter().fold(true, |fine, x| fine & (widen(*x) <= most))
     }
 
     #[cold]

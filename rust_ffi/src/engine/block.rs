@@ -6,7 +6,7 @@ use super::columns::{try_vec, Columns, Dtype, Element};
 use super::error::{Error, Result, Status};
 use super::rng::Pcg64;
 use super::vec_env::{Autoreset, Environment, Outputs, Turn};
-use crate::simd::{Level, Real};
+use crate::simd::{self, Kernel, Level, Real, Simd};
 use serde_json::Value;
 
 /// Where an environment stands.
@@ -63,6 +63,10 @@ pub struct Block<E: Environment> {
     pub clock: Vec<u32>,
     /// Sum of rewards in the episode, `(rows, agents)`.
     pub returns: Vec<f64>,
+    /// Rows that were never reset.
+    unborn: usize,
+    /// All rows whose episode is over, in ascending order, and perhaps some that were reset since.
+    ended: Vec<u32>,
     drawn: Drawn,
 }
 
@@ -91,6 +95,8 @@ impl<E: Environment> Block<E> {
             phases: try_vec(rows, Phase::Unborn)?,
             clock: try_vec(rows, 0)?,
             returns: try_vec(rows * spec.agents.len(), 0.0)?,
+            unborn: rows,
+            ended: Vec::new(),
             drawn: Drawn::default(),
         })
     }
@@ -108,8 +114,19 @@ impl<E: Environment> Block<E> {
             phases: self.phases.clone(),
             clock: self.clock.clone(),
             returns: self.returns.clone(),
+            unborn: self.unborn,
+            ended: self.ended.clone(),
             drawn: Drawn::default(),
         }
+    }
+
+    /// Takes over the phases of a snapshot.
+    pub fn set_phases(&mut self, phases: impl IntoIterator<Item = Phase>) {
+        self.phases.clear();
+        self.phases.extend(phases);
+        self.unborn = self.phases.iter().filter(|phase| **phase == Phase::Unborn).count();
+        self.ended.clear();
+        self.ended.extend((0..self.rows as u32).filter(|&row| self.phases[row as usize] == Phase::Over));
     }
 
     /// Starts a new episode in `row`.
@@ -127,6 +144,7 @@ impl<E: Environment> Block<E> {
             _ => false,
         };
         env.reset(&mut self.state, row, &mut self.rngs[row], explicit, options);
+        self.unborn -= usize::from(self.phases[row] == Phase::Unborn);
         self.phases[row] = Phase::Running;
         self.clock[row] = 0;
         self.returns[row * agents..(row + 1) * agents].fill(0.0);
@@ -140,7 +158,7 @@ impl<E: Environment> Block<E> {
 
     /// Writes the observations of one row.
     pub fn observe_row(&self, env: &E, row: usize, out: &mut [E::Obs]) {
-        env.observe(&self.state, &self.clock, row..row + 1, out);
+        env.observe(Level::SCALAR, &self.state, &self.clock, row..row + 1, out);
     }
 
     /// An error if a row cannot be stepped, or its action cannot be played.
@@ -151,6 +169,9 @@ impl<E: Environment> Block<E> {
 
     /// An error if a row cannot be stepped.
     pub fn check_phases(&self, autoreset: Autoreset) -> Result<()> {
+        if self.unborn == 0 && (autoreset == Autoreset::NextStep || self.ended.is_empty()) {
+            return Ok(());
+        }
         let offender = self.phases.iter().position(|phase| match phase {
             Phase::Unborn => true,
             Phase::Running => false,
@@ -206,10 +227,7 @@ impl<E: Environment> Block<E> {
 
     /// Steps all rows. Actions were checked.
     pub fn step(&mut self, env: &E, settings: Settings, actions: Actions<'_>, out: &mut Outputs<'_, E>) {
-        let agents = env.spec().agents.len();
-        let obs_width = agents * env.spec().observation_len();
-        let some_rest = settings.autoreset == Autoreset::NextStep && self.phases.contains(&Phase::Over);
-
+        let rests = settings.autoreset == Autoreset::NextStep;
         env.step(Turn {
             level: settings.level,
             rows: self.rows,
@@ -223,40 +241,58 @@ impl<E: Environment> Block<E> {
             terminated: out.terminations,
             infos: &mut out.infos,
         });
-        for clock in &mut self.clock {
-            *clock += 1;
-        }
-        if some_rest {
-            for row in 0..self.rows {
-                if self.phases[row] == Phase::Over {
-                    self.reset_row(env, row, None, &Value::Null);
-                    out.clear_row(env, row);
-                }
+        let mut over = std::mem::take(&mut self.ended);
+        if rests {
+            over.retain(|&row| self.phases[row as usize] == Phase::Over);
+            for &row in &over {
+                // The tally is about to count this step.
+                self.clock[row as usize] = u32::MAX;
             }
+            self.restart(env, &over);
+            over.iter().for_each(|&row| out.clear_row(env, row as usize));
         }
-        let limit = settings.max_episode_steps;
-        let mut some_done = 0;
-        for ((truncated, terminated), clock) in out.truncations.iter_mut().zip(&*out.terminations).zip(&self.clock) {
-            *truncated = u8::from(*clock >= limit) & !*terminated & 1;
-            some_done |= *truncated | *terminated;
-        }
-        for (sum, reward) in self.returns.iter_mut().zip(&*out.rewards) {
-            *sum += (*reward).to_f64();
-        }
-        env.observe(&self.state, &self.clock, 0..self.rows, out.observations);
+        self.ended = over;
+        self.ended.clear();
+        let some_done = simd::run(
+            settings.level,
+            Tally {
+                limit: settings.max_episode_steps,
+                clock: &mut self.clock,
+                returns: &mut self.returns,
+                rewards: out.rewards,
+                terminated: out.terminations,
+                truncated: out.truncations,
+            },
+        );
+        env.observe(settings.level, &self.state, &self.clock, 0..self.rows, out.observations);
         out.final_mask.fill(0);
         out.episode_lengths.fill(0);
         out.episode_returns.fill(0.0);
-        if some_done == 0 {
-            return;
+        if some_done {
+            self.end(env, settings, out);
         }
-        for row in 0..self.rows {
-            if out.terminations[row] | out.truncations[row] == 0 {
-                continue;
-            }
+    }
+
+    /// Starts new episodes in `rows`, whose generators go on.
+    fn restart(&mut self, env: &E, rows: &[u32]) {
+        let agents = env.spec().agents.len();
+        env.reset_rows(&mut self.state, rows, &mut self.rngs);
+        for row in rows.iter().map(|&row| row as usize) {
+            self.phases[row] = Phase::Running;
+            self.returns[row * agents..(row + 1) * agents].fill(0.0);
+        }
+    }
+
+    /// What follows the end of an episode, in the rows where one ended.
+    fn end(&mut self, env: &E, settings: Settings, out: &mut Outputs<'_, E>) {
+        let agents = env.spec().agents.len();
+        let obs_width = agents * env.spec().observation_len();
+        collect_flags(out.terminations, out.truncations, &mut self.ended);
+        let ended = std::mem::take(&mut self.ended);
+        for row in ended.iter().map(|&row| row as usize) {
             let observation = row * obs_width..(row + 1) * obs_width;
             if let Some(to) = out.final_observations.get_mut(observation.clone()) {
-                to.copy_from_slice(&out.observations[observation.clone()]);
+                to.copy_from_slice(&out.observations[observation]);
             }
             if let Some(to) = out.final_mask.get_mut(row) {
                 *to = 1;
@@ -267,12 +303,71 @@ impl<E: Environment> Block<E> {
             if let Some(to) = out.episode_returns.get_mut(row * agents..(row + 1) * agents) {
                 to.copy_from_slice(&self.returns[row * agents..(row + 1) * agents]);
             }
-            if settings.autoreset == Autoreset::SameStep {
-                self.reset_row(env, row, None, &Value::Null);
-                env.observe(&self.state, &self.clock, row..row + 1, &mut out.observations[observation]);
-            } else {
-                self.phases[row] = Phase::Over;
-            }
         }
+        if settings.autoreset == Autoreset::SameStep {
+            self.restart(env, &ended);
+            for &row in &ended {
+                self.clock[row as usize] = 0;
+            }
+            env.observe_rows(&self.state, &self.clock, &ended, out.observations);
+            self.ended = ended;
+            self.ended.clear();
+        } else {
+            for &row in &ended {
+                self.phases[row as usize] = Phase::Over;
+            }
+            self.ended = ended;
+        }
+    }
+}
+
+/// Appends the indices where either flag is set. Flags are 0 or 1.
+fn collect_flags(a: &[u8], b: &[u8], to: &mut Vec<u32>) {
+    // 64 rows to a word: a branch that cannot be foretold costs more than the rest.
+    for (k, (a, b)) in a.chunks(64).zip(b.chunks(64)).enumerate() {
+        let mut rows = 0;
+        let (a8, a_rest) = a.as_chunks::<8>();
+        let (b8, b_rest) = b.as_chunks::<8>();
+        for (j, (a, b)) in a8.iter().zip(b8).enumerate() {
+            let flags = u64::from_le_bytes(*a) | u64::from_le_bytes(*b);
+            // The lowest bits of the bytes, gathered in the uppermost byte.
+            rows |= (flags.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * j);
+        }
+        for (j, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
+            rows |= u64::from(a | b) << (8 * a8.len() + j);
+        }
+        while rows != 0 {
+            to.push(64 * k as u32 + rows.trailing_zeros());
+            rows &= rows - 1;
+        }
+    }
+}
+
+/// Clocks, truncations and returns of a step: plain loops, compiled for the widest registers.
+struct Tally<'a, R> {
+    limit: u32,
+    clock: &'a mut [u32],
+    returns: &'a mut [f64],
+    rewards: &'a [R],
+    terminated: &'a [u8],
+    truncated: &'a mut [u8],
+}
+
+impl<R: Real> Kernel for Tally<'_, R> {
+    /// Whether an episode ended.
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> bool {
+        for (sum, reward) in self.returns.iter_mut().zip(self.rewards) {
+            *sum += reward.to_f64();
+        }
+        let mut some_done = 0;
+        for ((truncated, terminated), clock) in self.truncated.iter_mut().zip(self.terminated).zip(self.clock) {
+            *clock = clock.wrapping_add(1);
+            *truncated = u8::from(*clock >= self.limit) & !*terminated & 1;
+            some_done |= *truncated | *terminated;
+        }
+        some_done != 0
     }
 }

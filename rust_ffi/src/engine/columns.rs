@@ -158,6 +158,20 @@ impl Columns {
         self.0[k].data.get_mut()
     }
 
+    /// The first columns, up to `N`; empty ones where there are fewer.
+    #[inline]
+    pub fn first<T: Element, const N: usize>(&self) -> [&[T]; N] {
+        let mut columns = self.0.iter();
+        std::array::from_fn(|_| columns.next().map(|column| column.data.get()).unwrap_or_default())
+    }
+
+    /// [`Columns::first`], to write.
+    #[inline]
+    pub fn first_mut<T: Element, const N: usize>(&mut self) -> [&mut [T]; N] {
+        let mut columns = self.0.iter_mut();
+        std::array::from_fn(|_| columns.next().map(|column| column.data.get_mut()).unwrap_or_default())
+    }
+
     /// The bytes of column `k` and how many belong to a row.
     pub fn bytes(&self, k: usize) -> (&[u8], usize) {
         (self.0[k].data.get(), self.0[k].width * self.0[k].dtype.size())

@@ -140,11 +140,12 @@ pub fn load<E: Environment>(venv: &mut VecEnv<E>, bytes: &[u8]) -> Result<()> {
             let own = &bytes[block.first * row_bytes..(block.first + block.rows) * row_bytes];
             block.state.bytes_mut(k).0.copy_from_slice(own);
         }
-        for (row, saved) in rows[block.first..block.first + block.rows].iter().enumerate() {
+        let saved = &rows[block.first..block.first + block.rows];
+        block.set_phases(saved.iter().map(|row| row.phase));
+        for (row, saved) in saved.iter().enumerate() {
             block.rngs[row] = saved.rng.clone();
             block.action_rngs[row] = saved.action_rng.clone();
             block.seeds[row] = saved.seed;
-            block.phases[row] = saved.phase;
             block.clock[row] = saved.clock;
             block.returns[row * agents..(row + 1) * agents].copy_from_slice(&saved.returns);
         }

@@ -69,11 +69,25 @@ pub trait Environment: Send + Sync + Sized + 'static {
     fn check_options(&self, options: &Value) -> Result<()>;
     /// Starts a new episode in `row`. `seeded` tells whether the caller gave a seed for it.
     fn reset(&self, state: &mut Columns, row: usize, rng: &mut Pcg64, seeded: bool, options: &Value);
+    /// Starts new episodes in some rows, without seeds or options. `rngs` has one generator per row of the block.
+    fn reset_rows(&self, state: &mut Columns, rows: &[u32], rngs: &mut [Pcg64]) {
+        for &row in rows {
+            self.reset(state, row as usize, &mut rngs[row as usize], false, &Value::Null);
+        }
+    }
     /// Steps all rows by one turn: state, rewards, terminations, infos. A row whose episode is over may be
     /// among them, with any action at all; whatever is written for it is discarded, but its generator must stay.
     fn step(&self, turn: Turn<'_, '_, Self>);
-    /// Writes the observations `(rows, agents, observation_len)` of some rows.
-    fn observe(&self, state: &Columns, clock: &[u32], rows: Range<usize>, out: &mut [Self::Obs]);
+    /// Writes the observations `(rows, agents, observation_len)` of consecutive rows.
+    fn observe(&self, level: Level, state: &Columns, clock: &[u32], rows: Range<usize>, out: &mut [Self::Obs]);
+    /// Writes the observations of some rows to their places among those of all rows, `out`.
+    fn observe_rows(&self, state: &Columns, clock: &[u32], rows: &[u32], out: &mut [Self::Obs]) {
+        let width = self.spec().agents.len() * self.spec().observation_len();
+        for row in rows.iter().map(|&row| row as usize) {
+            let out = &mut out[row * width..(row + 1) * width];
+            self.observe(Level::SCALAR, state, clock, row..row + 1, out);
+        }
+    }
     /// Checks one value of a column that a caller wants to inject.
     fn check_column(&self, name: &str, value: f64) -> Result<()>;
 }
@@ -292,6 +306,7 @@ pub struct VecEnv<E: Environment> {
     num_envs: usize,
     rule: ActionRule,
     settings: Settings,
+    threads: usize,
     info_offsets: Vec<usize>,
     info_bytes: usize,
 }
@@ -309,6 +324,21 @@ pub struct Setup {
     pub level: Level,
 }
 
+/// Bytes that a block and its results may take, so that the passes of a step find them in a cache.
+const BLOCK_BYTES: usize = 1 << 18;
+
+/// Whole lanes per block, enough blocks for all threads, and none larger than a cache.
+fn rows_per_block(spec: &Spec, num_envs: usize, threads: usize) -> usize {
+    let state: usize = spec.columns.iter().map(|column| column.row_bytes()).sum();
+    let infos: usize = spec.infos.iter().map(|info| info.row_bytes()).sum();
+    let agent = spec.observation_len() * spec.observation_dtype.size() + spec.action_len() * 8 + 16;
+    let most = BLOCK_BYTES / (state + infos + spec.agents.len() * agent + 32);
+    // Fewer than this, and the work per block shows.
+    let most = most.clamp(256, 1 << 16);
+    let parts = num_envs.div_ceil(most).next_multiple_of(threads.max(1));
+    num_envs.div_ceil(parts).next_multiple_of(16)
+}
+
 impl<E: Environment> VecEnv<E> {
     /// A batch of `env`, not yet reset.
     pub fn new(env: E, setup: Setup) -> Result<Self> {
@@ -321,8 +351,7 @@ impl<E: Environment> VecEnv<E> {
             return Err(Error::new(Status::InvalidArgument, message));
         }
         let threads = if num_threads == 0 { threads::default_num_threads() } else { num_threads };
-        // Whole lanes per block, and no block too small to be worth its overhead.
-        let rows_each = num_envs.div_ceil(threads.min(threads::MOST_THREADS)).next_multiple_of(16);
+        let rows_each = rows_per_block(env.spec(), num_envs, threads.min(threads::MOST_THREADS));
         let blocks = (0..num_envs)
             .step_by(rows_each)
             .map(|first| Block::new(&env, first, rows_each.min(num_envs - first)))
@@ -331,7 +360,7 @@ impl<E: Environment> VecEnv<E> {
         let max_episode_steps = env.spec().max_episode_steps.unwrap_or(u32::MAX);
         let (info_offsets, info_bytes) = info_offsets(env.spec(), num_envs);
         let settings = Settings { autoreset, max_episode_steps, level };
-        Ok(VecEnv { env, blocks, num_envs, rule, settings, info_offsets, info_bytes })
+        Ok(VecEnv { env, blocks, num_envs, rule, settings, threads, info_offsets, info_bytes })
     }
 
     fn typed<'a>(&self, raw: RawOutputs<'a>, steps: usize) -> Result<Outputs<'a, E>> {
@@ -408,10 +437,49 @@ impl<E: Environment> VecEnv<E> {
         if let [only] = self.blocks.as_slice() {
             return check(only);
         }
-        let mut tasks: Vec<(&Block<E>, Result<()>)> = self.blocks.iter().map(|block| (block, Ok(()))).collect();
         // A check takes about a tenth of a step.
-        on_blocks(self.nanoseconds(steps) / 10, &mut tasks, |(block, outcome)| *outcome = check(block));
+        let parts = threads::parts_for(self.threads, self.blocks.len(), self.nanoseconds(steps) / 10);
+        let each = self.blocks.len().div_ceil(parts);
+        let mut tasks: Vec<_> = self.blocks.chunks(each).map(|blocks| (blocks, Ok(()))).collect();
+        threads::for_each(&mut tasks, |(blocks, outcome)| *outcome = blocks.iter().try_for_each(check));
         tasks.into_iter().try_for_each(|(_, outcome)| outcome)
+    }
+
+    /// Steps all environments `steps` times. Actions were checked; without any, they are drawn.
+    fn play(&mut self, steps: usize, actions: Option<Actions<'_>>, mut out: Outputs<'_, E>) {
+        let width = self.action_width();
+        let action_bytes = if actions.is_none() { self.action_bytes() } else { 0 };
+        let parts = threads::parts_for(self.threads, self.blocks.len(), self.nanoseconds(steps));
+        let (env, rule, settings, num_envs) = (&self.env, &self.rule, self.settings, self.num_envs);
+        // One block through all of its steps before the next, while it is in a cache.
+        let run = |blocks: &mut [Block<E>], outs: &mut [Outputs<'_, E>]| {
+            for block in blocks {
+                for (step, out) in outs.iter_mut().enumerate() {
+                    let mut out = out.cut_rows(env.spec(), block.rows, action_bytes);
+                    match actions {
+                        Some(actions) => {
+                            let start = (step * num_envs + block.first) * width;
+                            let own = actions.slice(start..start + block.rows * width);
+                            block.step(env, settings, own, &mut out);
+                        }
+                        None => block.step_sampled(env, rule, settings, &mut out),
+                    }
+                }
+            }
+        };
+        if parts == 1 && steps == 1 {
+            return run(&mut self.blocks, std::slice::from_mut(&mut out));
+        }
+        let each = self.blocks.len().div_ceil(parts);
+        let mut tasks: Vec<_> =
+            self.blocks.chunks_mut(each).map(|blocks| (blocks, Vec::with_capacity(steps))).collect();
+        for _ in 0..steps {
+            for (blocks, outs) in &mut tasks {
+                let rows = blocks.iter().map(|block| block.rows).sum();
+                outs.push(out.cut_rows(env.spec(), rows, action_bytes));
+            }
+        }
+        threads::for_each(&mut tasks, |(blocks, outs)| run(blocks, outs));
     }
 
     /// Plays a rollout on a copy. In the next-step mode, actions that a reset ignores may be anything, and which those
@@ -455,15 +523,6 @@ impl<E: Environment> VecEnv<E> {
             let hint = did_you_mean(name, columns.iter().map(|column| column.name.as_str()));
             Error::new(Status::UnknownColumn, format!("{name:?}: no such state column{hint}"))
         })
-    }
-}
-
-/// Runs `work` on every task, on threads if the work is worth it.
-fn on_blocks<T: Send>(nanoseconds: usize, tasks: &mut [T], work: impl Fn(&mut T) + Sync) {
-    if threads::parts_for(tasks.len(), tasks.len(), nanoseconds) > 1 {
-        threads::for_each(tasks, work);
-    } else {
-        tasks.iter_mut().for_each(work);
     }
 }
 
@@ -542,26 +601,9 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
 
     fn step(&mut self, actions: Actions<'_>, out: RawOutputs<'_>) -> Result<()> {
         self.check_action_shape(&actions, 1)?;
-        let mut out = self.typed(out, 1)?;
+        let out = self.typed(out, 1)?;
         self.check_blocks(actions, 1)?;
-        let settings = self.settings;
-        if let [only] = self.blocks.as_mut_slice() {
-            only.step(&self.env, settings, actions, &mut out);
-            return Ok(());
-        }
-        let width = self.action_width();
-        let nanoseconds = self.nanoseconds(1);
-        let env = &self.env;
-        let mut tasks: Vec<_> = self
-            .blocks
-            .iter_mut()
-            .map(|block| {
-                let own = actions.slice(block.first * width..(block.first + block.rows) * width);
-                let out = out.cut_rows(env.spec(), block.rows, 0);
-                (block, own, out)
-            })
-            .collect();
-        on_blocks(nanoseconds, &mut tasks, |(block, own, out)| block.step(env, settings, *own, out));
+        self.play(1, Some(actions), out);
         Ok(())
     }
 
@@ -575,7 +617,7 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
         if !out.infos.is_empty() {
             return Err(Error::new(Status::InvalidArgument, "infos: a rollout reports none; expected NULL"));
         }
-        let mut out = self.typed(out, steps)?;
+        let out = self.typed(out, steps)?;
         for block in &self.blocks {
             block.check_phases(self.settings.autoreset)?;
         }
@@ -588,30 +630,7 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
                 self.rehearse(actions, steps)?;
             }
         }
-        let settings = self.settings;
-        let width = self.action_width();
-        let action_bytes = self.action_bytes();
-        let num_envs = self.num_envs;
-        let nanoseconds = self.nanoseconds(steps);
-        let (env, rule) = (&self.env, &self.rule);
-        let mut tasks: Vec<_> = self.blocks.iter_mut().map(|block| (block, Vec::with_capacity(steps))).collect();
-        for _ in 0..steps {
-            for (block, outputs) in &mut tasks {
-                outputs.push(out.cut_rows(env.spec(), block.rows, action_bytes));
-            }
-        }
-        on_blocks(nanoseconds, &mut tasks, |(block, outputs)| {
-            for (step, out) in outputs.iter_mut().enumerate() {
-                match actions {
-                    Some(actions) => {
-                        let start = (step * num_envs + block.first) * width;
-                        let own = actions.slice(start..start + block.rows * width);
-                        block.step(env, settings, own, out);
-                    }
-                    None => block.step_sampled(env, rule, settings, out),
-                }
-            }
-        });
+        self.play(steps, actions, out);
         Ok(())
     }
 
@@ -621,7 +640,7 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
         let out: &mut [E::Obs] = cast("observations", observations, self.num_envs * width, true)?;
         for block in &self.blocks {
             let rows = &mut out[block.first * width..(block.first + block.rows) * width];
-            self.env.observe(&block.state, &block.clock, 0..block.rows, rows);
+            self.env.observe(self.settings.level, &block.state, &block.clock, 0..block.rows, rows);
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! [`REGISTRY`].
 
 pub mod bucket_brigade;
+pub mod classic;
 pub mod market;
 
 use crate::engine::config::Config;
@@ -9,6 +10,7 @@ use crate::engine::error::{did_you_mean, Error, Result, Status};
 use crate::engine::spec::Spec;
 use crate::engine::vec_env::{AnyVecEnv, Environment, Setup, VecEnv};
 use bucket_brigade::env::AnyBrigade;
+use classic::control::Control;
 
 /// An environment by id.
 pub struct Entry {
@@ -22,7 +24,34 @@ pub struct Entry {
 pub const REGISTRY: &[Entry] = &[
     Entry { id: bucket_brigade::env::ID, make: make_brigade, spec: spec_of_brigade },
     Entry { id: market::env::ID, make: make_market, spec: spec_of_market },
+    classic_entry::<classic::cartpole::CartPole>(),
+    classic_entry::<classic::mountain_car::MountainCar>(),
+    classic_entry::<classic::continuous_mountain_car::ContinuousMountainCar>(),
+    classic_entry::<classic::pendulum::Pendulum>(),
+    classic_entry::<classic::acrobot::Acrobot>(),
 ];
+
+const fn classic_entry<G: Control>() -> Entry {
+    Entry { id: G::ID, make: make_classic::<G>, spec: spec_of_classic::<G> }
+}
+
+fn make_classic<G: Control>(config: Config, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {
+    let options = classic::env::Options::<G>::read(config)?;
+    if options.wide {
+        boxed(classic::env::Classic::<G, f64>::new(options), setup)
+    } else {
+        boxed(classic::env::Classic::<G, f32>::new(options), setup)
+    }
+}
+
+fn spec_of_classic<G: Control>(config: Config) -> Result<Spec> {
+    let options = classic::env::Options::<G>::read(config)?;
+    Ok(if options.wide {
+        classic::env::Classic::<G, f64>::new(options).spec().clone()
+    } else {
+        classic::env::Classic::<G, f32>::new(options).spec().clone()
+    })
+}
 
 fn boxed<E: Environment>(env: E, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {
     Ok(Box::new(VecEnv::new(env, setup)?))

@@ -1,7 +1,7 @@
 //! What a kernel may ask of lanes. Every operation gives the same bits on every instruction set: IEEE
 //! arithmetic without contraction, and comparisons, minima and selections defined to the last sign of zero.
 
-use super::{trig, Level};
+use super::{remainder, trig, Level};
 use bytemuck::Pod;
 use std::fmt::{Debug, Display};
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -46,6 +46,10 @@ pub trait Real:
     const MAX: Self;
     /// Rounds to this precision.
     fn from_f64(x: f64) -> Self;
+    /// Rounds or widens to this precision.
+    fn from_f32(x: f32) -> Self;
+    /// Rounds to this precision.
+    fn from_i32(x: i32) -> Self;
     /// The least number of this precision that is not below `x`.
     fn not_below(x: f64) -> Self;
     /// Widens, exactly.
@@ -60,6 +64,8 @@ pub trait Real:
     fn store_rounded<S: Simd>(x: S::F64, to: &mut [Self]);
     /// Sine and cosine; see [`super::trig`].
     fn sin_cos<S: Simd>(s: S, x: Self::Lanes<S>) -> (Self::Lanes<S>, Self::Lanes<S>);
+    /// The remainder of a division by `y > 0`, from 0 to `y`; see [`remainder`].
+    fn floored_remainder<S: Simd>(s: S, x: Self::Lanes<S>, y: Self) -> Self::Lanes<S>;
     /// Rounds to 32 bits and widens again; of 32-bit lanes, nothing.
     fn through_f32<S: Simd>(x: Self::Lanes<S>) -> Self::Lanes<S>;
     /// Registers of this precision that make one of 32-bit lanes: 1 or 2.
@@ -83,6 +89,10 @@ impl Real for f32 {
     #[inline(always)]
     fn sin_cos<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
         trig::sin_cos_f32(s, x)
+    }
+    #[inline(always)]
+    fn floored_remainder<S: Simd>(s: S, x: S::F32, y: Self) -> S::F32 {
+        remainder::floored_f32(s, x, y)
     }
     #[inline(always)]
     fn through_f32<S: Simd>(x: S::F32) -> S::F32 {
@@ -115,6 +125,14 @@ impl Real for f32 {
         x as f32
     }
     #[inline(always)]
+    fn from_f32(x: f32) -> Self {
+        x
+    }
+    #[inline(always)]
+    fn from_i32(x: i32) -> Self {
+        x as f32
+    }
+    #[inline(always)]
     fn not_below(x: f64) -> Self {
         let nearest = x as f32;
         if f64::from(nearest) < x {
@@ -142,6 +160,10 @@ impl Real for f64 {
         trig::sin_cos(s, x)
     }
     #[inline(always)]
+    fn floored_remainder<S: Simd>(s: S, x: S::F64, y: Self) -> S::F64 {
+        remainder::floored(s, x, y)
+    }
+    #[inline(always)]
     fn through_f32<S: Simd>(x: S::F64) -> S::F64 {
         x.through_f32()
     }
@@ -164,6 +186,14 @@ impl Real for f64 {
     #[inline(always)]
     fn from_f64(x: f64) -> Self {
         x
+    }
+    #[inline(always)]
+    fn from_f32(x: f32) -> Self {
+        f64::from(x)
+    }
+    #[inline(always)]
+    fn from_i32(x: i32) -> Self {
+        f64::from(x)
     }
     #[inline(always)]
     fn not_below(x: f64) -> Self {

@@ -18,6 +18,8 @@ use super::lanes::{Lanes, Lanes64, Mask, Simd};
 
 /// Up to here, three parts of pi/2 give all the digits that a result needs.
 const NEAR: f64 = 1024.0;
+/// Up to here nothing is to be reduced.
+const SMALL: f64 = std::f64::consts::FRAC_PI_4;
 /// `2^52 + 2^51`: adding it rounds a small float to an integer, to even, in its last mantissa bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 const TWO_OVER_PI: f64 = 6.366_197_723_675_813_824_33e-1;
@@ -86,6 +88,9 @@ const PIO2_BITS: u128 = 0xc90fdaa22168c234c4c6628b80dc1cd1;
 #[inline(always)]
 pub fn sin_cos<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64) {
     let constant = |c: f64| L::F64::splat(s, c);
+    if x.abs().le(constant(SMALL)).bits() == all_lanes::<L>() {
+        return kernels(s, x, constant(0.0));
+    }
     let biased = x * constant(TWO_OVER_PI) + constant(ROUND);
     let k = biased - constant(ROUND);
     let t = x - k * constant(PIO2_1);
@@ -95,16 +100,20 @@ pub fn sin_cos<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64) {
     let y0 = r - c;
     let y1 = (r - y0) - c;
     let near = x.abs().le(constant(NEAR));
-    if near.bits() == (1 << L::F64::WIDTH) - 1 {
-        return kernels(s, biased, y0, y1);
-    }
-    let (biased, y0, y1) = reduce_some_far(s, x, biased, y0, y1);
-    kernels(s, biased, y0, y1)
+    let (biased, y0, y1) =
+        if near.bits() == all_lanes::<L>() { (biased, y0, y1) } else { reduce_some_far(s, x, biased, y0, y1) };
+    let (sine, cosine) = kernels(s, y0, y1);
+    quadrant(s, biased, sine, cosine)
 }
 
-/// The polynomials and the quadrant, which the last two bits of `biased` tell.
 #[inline(always)]
-fn kernels<L: Simd>(s: L, biased: L::F64, x: L::F64, y: L::F64) -> (L::F64, L::F64) {
+fn all_lanes<L: Simd>() -> u32 {
+    (1 << L::F64::WIDTH) - 1
+}
+
+/// The polynomials.
+#[inline(always)]
+fn kernels<L: Simd>(s: L, x: L::F64, y: L::F64) -> (L::F64, L::F64) {
     let constant = |c: f64| L::F64::splat(s, c);
     let (half, one) = (constant(0.5), constant(1.0));
     let z = x * x;
@@ -120,10 +129,10 @@ fn kernels<L: Simd>(s: L, biased: L::F64, x: L::F64, y: L::F64) -> (L::F64, L::F
     let hz = half * z;
     let w = one - hz;
     let cosine = w + (((one - w) - hz) + (z * r - x * y));
-
-    quadrant(s, biased, sine, cosine)
+    (sine, cosine)
 }
 
+/// Which of the two is which, and the signs: the last two bits of `biased` tell.
 #[inline(always)]
 fn quadrant<L: Simd>(s: L, biased: L::F64, sine: L::F64, cosine: L::F64) -> (L::F64, L::F64) {
     let minus = L::F64::splat(s, -1.0);
@@ -149,19 +158,25 @@ pub fn sin_cos_f32<L: Simd>(s: L, x: L::F32) -> (L::F32, L::F32) {
 #[inline(always)]
 fn sin_cos_short<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64) {
     let constant = |c: f64| L::F64::splat(s, c);
+    if x.abs().le(constant(SMALL)).bits() == all_lanes::<L>() {
+        return kernels_short(s, x);
+    }
     let biased = x * constant(TWO_OVER_PI) + constant(ROUND);
     let k = biased - constant(ROUND);
     let y = (x - k * constant(PIO2_1)) - k * constant(PIO2_2);
     let near = x.abs().le(constant(NEAR));
-    if near.bits() == (1 << L::F64::WIDTH) - 1 {
-        return kernels_short(s, biased, y);
-    }
-    let (biased, y, _) = reduce_some_far(s, x, biased, y, y);
-    kernels_short(s, biased, y)
+    let (biased, y) = if near.bits() == all_lanes::<L>() {
+        (biased, y)
+    } else {
+        let (biased, y, _) = reduce_some_far(s, x, biased, y, y);
+        (biased, y)
+    };
+    let (sine, cosine) = kernels_short(s, y);
+    quadrant(s, biased, sine, cosine)
 }
 
 #[inline(always)]
-fn kernels_short<L: Simd>(s: L, biased: L::F64, y: L::F64) -> (L::F64, L::F64) {
+fn kernels_short<L: Simd>(s: L, y: L::F64) -> (L::F64, L::F64) {
     let constant = |c: f64| L::F64::splat(s, c);
     let z = y * y;
     let (s0, s1, s2, s3) = (constant(S_SHORT[0]), constant(S_SHORT[1]), constant(S_SHORT[2]), constant(S_SHORT[3]));
@@ -169,7 +184,7 @@ fn kernels_short<L: Simd>(s: L, biased: L::F64, y: L::F64) -> (L::F64, L::F64) {
     let one = constant(1.0);
     let sine = y * (one + z * (s0 + z * (s1 + z * (s2 + z * s3))));
     let cosine = one + z * (c0 + z * (c1 + z * (c2 + z * c3)));
-    quadrant(s, biased, sine, cosine)
+    (sine, cosine)
 }
 
 /// Replaces the reduction of the lanes that are far.
@@ -288,6 +303,31 @@ pub fn sin_cos_f32_of(x: f32) -> (f32, f32) {
     sine.store(&mut out[0]);
     cosine.store(&mut out[1]);
     (out[0][0], out[1][0])
+}
+
+/// The sine and cosine that NumPy gives for 32-bit floats of less than a few turns, where the CPU has a fused
+/// multiply-add: a quarter turn in three pieces, two short polynomials.
+pub fn numpy_sin_cos_f32(x: f32) -> (f32, f32) {
+    // As bits: their decimal forms say nothing.
+    const INVERSE: f32 = f32::from_bits(0x3f22_f983);
+    const ROUND_F32: f32 = 12_582_912.0; // 2^23 + 2^22
+    const PIECES: [u32; 3] = [0xbfc9_0fd8, 0xb4a8_885a, 0xa7c2_34c4];
+    const COSINE: [u32; 4] = [0xbab6_036e, 0x3d2a_aa9e, 0xbf00_0000, 0x3f80_0000];
+    const SINE: [u32; 3] = [0xb950_35dd, 0x3c08_88cd, 0xbe2a_aaab];
+    // A product and a sum in 64 bits, rounded once more: the product is exact.
+    let fused = |a: f32, b: f32, c: f32| (f64::from(a) * f64::from(b) + f64::from(c)) as f32;
+
+    let k = (x * INVERSE + ROUND_F32) - ROUND_F32;
+    let rest = PIECES.iter().fold(x, |rest, piece| fused(k, f32::from_bits(*piece), rest));
+    let square = rest * rest;
+    let horner = |first: u32, others: &[u32]| {
+        others.iter().fold(f32::from_bits(first), |sum, next| fused(sum, square, f32::from_bits(*next)))
+    };
+    let cosine = horner(0x37cc_730b, &COSINE);
+    let sine = fused(horner(0x363e_9dde, &SINE) * square, rest, rest);
+    let quarter = k as i64;
+    let (a, b) = if quarter & 1 == 1 { (cosine, sine) } else { (sine, cosine) };
+    (if quarter & 2 == 2 { -a } else { a }, if (quarter + 1) & 2 == 2 { -b } else { b })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::engine::error::{Error, Result, Status};
 use crate::engine::rng::Pcg64;
 use crate::engine::spec::Spec;
 use crate::engine::vec_env::{Environment, Phase, Turn};
+use crate::simd::Level;
 use serde_json::Value;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -304,7 +305,7 @@ impl<M: HouseSet> Environment for Brigade<M> {
         }
     }
 
-    fn observe(&self, state: &Columns, clock: &[u32], rows: Range<usize>, out: &mut [f32]) {
+    fn observe(&self, _level: Level, state: &Columns, clock: &[u32], rows: Range<usize>, out: &mut [f32]) {
         let (n, h) = (self.rules.agents, self.rules.houses);
         let bytes = |k: usize, row: usize, width: usize| &state.get::<u8>(k)[row * width..(row + 1) * width];
         let width = self.options.seats.len() * self.observer.width();

@@ -10,7 +10,7 @@ use crate::engine::error::{Error, Result, Status};
 use crate::engine::rng::Pcg64;
 use crate::engine::spec::Spec;
 use crate::engine::vec_env::{Environment, Turn};
-use crate::simd::{self, Real};
+use crate::simd::{self, Level, Real};
 use serde_json::Value;
 use std::ops::Range;
 
@@ -180,7 +180,7 @@ impl<R: Real + Element> Environment for Market<R> {
         simd::run(level, StepBlock { market: self, turn });
     }
 
-    fn observe(&self, state: &Columns, clock: &[u32], rows: Range<usize>, out: &mut [R]) {
+    fn observe(&self, _level: Level, state: &Columns, clock: &[u32], rows: Range<usize>, out: &mut [R]) {
         let hours = self.base_demand.len();
         let demand = state.get::<R>(column::DEMAND);
         let width = self.spec.agents.len() * self.spec.observation_len();

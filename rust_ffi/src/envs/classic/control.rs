@@ -1,0 +1,107 @@
+//! What a classic control environment states.
+
+use crate::engine::config::Config;
+use crate::engine::error::{Error, Result, Status};
+use crate::engine::rng::Pcg64;
+use crate::simd::{Lanes, Real, Simd, MOST_COLUMNS};
+use serde_json::{Map, Value};
+
+/// Most numbers of a state.
+pub const MOST_STATE: usize = 4;
+/// The numbers of a state, one per column; what a shorter state leaves over is ignored.
+pub type State<T> = [T; MOST_STATE];
+/// What is seen, likewise.
+pub type Seen<T> = [T; MOST_COLUMNS];
+
+/// The outcome of a step, in lanes.
+pub struct Moved<S: Simd, R: Real> {
+    /// The new state.
+    pub state: State<R::Lanes<S>>,
+    /// Reward.
+    pub reward: R::Lanes<S>,
+    /// Where the rules end the episode.
+    pub terminated: <R::Lanes<S> as Lanes<S>>::Mask,
+}
+
+/// The actions of an environment.
+#[derive(Clone, Copy)]
+pub enum Choice {
+    /// One of so many.
+    Discrete(usize),
+    /// A number called `name`, from `-bound` to `bound`; numbers beyond are clipped by the rules.
+    Box {
+        /// What it is.
+        name: &'static str,
+        /// Largest size.
+        bound: f64,
+    },
+}
+
+/// A configuration key: name, type, default, unit, description.
+pub type Row = (&'static str, &'static str, Value, &'static str, &'static str);
+
+/// The rules of one environment, over lanes.
+pub trait Control: Send + Sync + Sized + 'static {
+    /// The id, `Name-vN`.
+    const ID: &'static str;
+    /// One sentence.
+    const DESCRIPTION: &'static str;
+    /// Steps after which an episode is truncated, unless the configuration says otherwise.
+    const TIME_LIMIT: u32;
+    /// Name, unit and description of every state column.
+    const COLUMNS: &'static [(&'static str, &'static str, &'static str)];
+    /// Name, lowest and highest value (None: unbounded) of everything seen.
+    const OBSERVED: &'static [(&'static str, Option<f64>, Option<f64>)];
+    /// What can be done.
+    const ACTION: Choice;
+    /// A rough time of one step of one environment.
+    const NANOSECONDS: usize;
+    /// The two options of a reset, with their defaults.
+    const OPTIONS: [(&'static str, f64); 2] = [("low", 0.0), ("high", 0.0)];
+
+    /// Takes the environment's own settings from a configuration.
+    fn read(config: &mut Config) -> Result<Self>;
+    /// The settings in force.
+    fn settings(&self) -> Map<String, Value>;
+    /// Its configuration keys.
+    fn parameters() -> Vec<Row>;
+    /// Refuses options of a reset that cannot be: bounds that cross.
+    fn check_options(options: [f64; 2]) -> Result<()> {
+        if options[0] <= options[1] {
+            return Ok(());
+        }
+        let message = format!("reset option low: expected at most high ({}), got {}", options[1], options[0]);
+        Err(Error::new(Status::InvalidConfig, message))
+    }
+    /// The state at the start of an episode.
+    fn start(&self, rng: &mut Pcg64, options: [f64; 2]) -> State<f64>;
+    /// One step. `single` tells that the caller's actions are 32-bit floats.
+    fn step<S: Simd, R: Real>(&self, s: S, state: State<R::Lanes<S>>, action: R::Lanes<S>, single: bool)
+        -> Moved<S, R>;
+    /// What is seen of a state.
+    fn observe<S: Simd, R: Real>(&self, s: S, state: &State<R::Lanes<S>>) -> Seen<R::Lanes<S>>;
+    /// Whether the first observation of an episode is evaluated otherwise; see [`Control::see_first`].
+    const SEES_FIRST: bool = false;
+    /// Changes the first observation of an episode.
+    fn see_first(&self, state: State<f64>, seen: &mut [f32]) {
+        let _ = (state, seen);
+    }
+}
+
+/// Four numbers uniform between the options, as `Generator.uniform(low, high, size=4)` draws them.
+pub fn four_uniform(rng: &mut Pcg64, [low, high]: [f64; 2]) -> State<f64> {
+    [rng.uniform(low, high), rng.uniform(low, high), rng.uniform(low, high), rng.uniform(low, high)]
+}
+
+/// Lanes of one constant, rounded to the working precision.
+#[inline(always)]
+pub fn constant<S: Simd, R: Real>(s: S, x: f64) -> R::Lanes<S> {
+    R::Lanes::<S>::splat(s, R::from_f64(x))
+}
+
+/// Lanes held between two bounds.
+#[inline(always)]
+pub fn clip<S: Simd, L: Lanes<S>>(x: L, low: L, high: L) -> L {
+    let x = L::select(x.lt(low), low, x);
+    L::select(high.lt(x), high, x)
+}

@@ -1,0 +1,319 @@
+//! An environment of the engine, made of the rules of a [`Control`].
+
+use super::control::{Choice, Control, MOST_STATE};
+use crate::engine::actions::Actions;
+use crate::engine::columns::{Columns, Dtype, Element};
+use crate::engine::config::{kind, Config};
+use crate::engine::error::{did_you_mean, Error, Result, Status};
+use crate::engine::rng::Pcg64;
+use crate::engine::spec::{Agent, Field, Parameter, Space, Spec};
+use crate::engine::vec_env::{Environment, Turn};
+use crate::simd::{self, Kernel, Lanes, Lanes32, Level, Mask, Real, Scalar, Simd, MOST_COLUMNS};
+use serde_json::{json, Map, Value};
+use std::ops::Range;
+
+/// The most steps that a configuration may ask for.
+const MOST_STEPS: u64 = u32::MAX as u64 - 1;
+
+/// The rules `G` in working precision `R`.
+pub struct Classic<G, R> {
+    game: G,
+    spec: Spec,
+    precision: std::marker::PhantomData<R>,
+}
+
+/// What a configuration says, whatever the precision.
+pub struct Options<G> {
+    game: G,
+    max_episode_steps: u32,
+    /// Whether the working precision is 64 bits.
+    pub wide: bool,
+}
+
+impl<G: Control> Options<G> {
+    /// Reads a configuration.
+    pub fn read(mut config: Config) -> Result<Self> {
+        let wide = config.choice("dtype", &["float64", "float32"])? == 0;
+        let steps = config.integer("max_episode_steps", 1, MOST_STEPS)?;
+        let max_episode_steps = steps.and_then(|n| u32::try_from(n).ok()).unwrap_or(G::TIME_LIMIT);
+        let game = G::read(&mut config)?;
+        config.finish()?;
+        Ok(Options { game, max_episode_steps, wide })
+    }
+}
+
+impl<G: Control, R: Real + Element> Classic<G, R> {
+    /// The environment under `options`.
+    pub fn new(options: Options<G>) -> Self {
+        let spec = describe::<G>(&options, R::DTYPE);
+        Classic { game: options.game, spec, precision: std::marker::PhantomData }
+    }
+}
+
+fn describe<G: Control>(options: &Options<G>, real: Dtype) -> Spec {
+    let seen = Space::Box {
+        shape: vec![G::OBSERVED.len()],
+        dtype: Dtype::Float32,
+        low: G::OBSERVED.iter().map(|(_, low, _)| *low).collect(),
+        high: G::OBSERVED.iter().map(|(_, _, high)| *high).collect(),
+        names: G::OBSERVED.iter().map(|(name, _, _)| (*name).into()).collect(),
+    };
+    let (action, action_shape, action_dtypes) = match G::ACTION {
+        Choice::Discrete(n) => (Space::Discrete { n, dtype: Dtype::Int64 }, vec![], vec![Dtype::Int64, Dtype::Int32]),
+        Choice::Box { name, bound } => {
+            let (low, high) = (vec![Some(-bound)], vec![Some(bound)]);
+            let space = Space::Box { shape: vec![1], dtype: Dtype::Float32, low, high, names: vec![name.into()] };
+            (space, vec![1], vec![Dtype::Float32, Dtype::Float64])
+        }
+    };
+    let column = |(name, unit, description): &(&str, &str, &str)| Field {
+        name: (*name).into(),
+        dtype: real,
+        shape: vec![],
+        unit: (*unit).into(),
+        description: (*description).into(),
+        writable: Some(true),
+    };
+    let shared = [
+        ("dtype", "str", json!("float64"), "", "Working precision: float64 as in Gymnasium, or float32."),
+        ("max_episode_steps", "int", json!(G::TIME_LIMIT), "steps", "Steps after which an episode is truncated, >= 1."),
+    ];
+    let parameter = |(name, kind, default, unit, description): super::control::Row| Parameter {
+        name: name.into(),
+        kind: kind.into(),
+        default,
+        unit: unit.into(),
+        description: description.into(),
+    };
+    let mut config = options.game.settings();
+    config.extend(Map::from_iter([
+        ("dtype".into(), json!(real)),
+        ("max_episode_steps".into(), json!(options.max_episode_steps)),
+    ]));
+    Spec {
+        id: G::ID.into(),
+        description: G::DESCRIPTION.into(),
+        multi_agent: false,
+        dtype: real,
+        max_episode_steps: Some(options.max_episode_steps),
+        agents: vec![Agent { name: "agent".into(), index: 0, observation: seen, action }],
+        observation_shape: vec![G::OBSERVED.len()],
+        action_shape,
+        action_dtypes,
+        reward_dtype: real,
+        observation_dtype: Dtype::Float32,
+        infos: vec![],
+        columns: G::COLUMNS.iter().map(column).collect(),
+        parameters: G::parameters().into_iter().chain(shared).map(parameter).collect(),
+        config: Value::Object(config),
+    }
+}
+
+/// The two options of a reset.
+fn read_options<G: Control, R: Real>(options: &Value) -> Result<[f64; 2]> {
+    let mut read = G::OPTIONS.map(|(_, default)| default);
+    let keys = match options {
+        Value::Null => return Ok(read),
+        Value::Object(keys) => keys,
+        _ => return Err(Error::new(Status::InvalidConfig, "options: expected a JSON object")),
+    };
+    for (key, value) in keys {
+        let Some(k) = G::OPTIONS.iter().position(|(name, _)| name == key) else {
+            let known = G::OPTIONS.iter().map(|(name, _)| *name).chain(["reset_mask"]);
+            let hint = did_you_mean(key, known);
+            return Err(Error::new(Status::UnknownKey, format!("{key}: no such reset option{hint}")));
+        };
+        match value.as_f64() {
+            Some(x) if R::from_f64(x).is_finite() => read[k] = x,
+            _ => {
+                let message = format!("reset option {key}: expected a finite number, got {}", kind(value));
+                return Err(Error::new(Status::InvalidConfig, message));
+            }
+        }
+    }
+    G::check_options(read)?;
+    Ok(read)
+}
+
+impl<G: Control, R: Real + Element> Environment for Classic<G, R> {
+    type Obs = f32;
+    type Reward = R;
+    /// Actions in the working precision.
+    type Scratch = Vec<R>;
+
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn clips_actions(&self) -> bool {
+        matches!(G::ACTION, Choice::Box { .. })
+    }
+
+    fn nanoseconds_per_step(&self) -> usize {
+        G::NANOSECONDS
+    }
+
+    fn check_options(&self, options: &Value) -> Result<()> {
+        read_options::<G, R>(options).map(|_| ())
+    }
+
+    fn reset(&self, state: &mut Columns, row: usize, rng: &mut Pcg64, _seeded: bool, options: &Value) {
+        let options = read_options::<G, R>(options).unwrap_or(G::OPTIONS.map(|(_, default)| default));
+        let start = self.game.start(rng, options);
+        for (column, x) in state.first_mut::<R, MOST_STATE>().into_iter().zip(start).take(G::COLUMNS.len()) {
+            column[row] = R::from_f64(x);
+        }
+    }
+
+    fn reset_rows(&self, state: &mut Columns, rows: &[u32], rngs: &mut [Pcg64]) {
+        let options = G::OPTIONS.map(|(_, default)| default);
+        let columns = state.first_mut::<R, MOST_STATE>();
+        for &row in rows {
+            let row = row as usize;
+            let start = self.game.start(&mut rngs[row], options);
+            for k in 0..G::COLUMNS.len() {
+                columns[k][row] = R::from_f64(start[k]);
+            }
+        }
+    }
+
+    fn step(&self, turn: Turn<'_, '_, Self>) {
+        simd::run(turn.level, Step { env: self, turn });
+    }
+
+    fn observe(&self, level: Level, state: &Columns, clock: &[u32], rows: Range<usize>, out: &mut [f32]) {
+        simd::run(level, Observe { env: self, state, clock, rows, out });
+    }
+
+    fn observe_rows(&self, state: &Columns, clock: &[u32], rows: &[u32], out: &mut [f32]) {
+        let columns = state.first::<R, MOST_STATE>();
+        for &row in rows {
+            let row = row as usize;
+            let out = &mut out[row * G::OBSERVED.len()..(row + 1) * G::OBSERVED.len()];
+            self.observe_one(&columns, row, out);
+            self.retouch(&columns, clock, row, out);
+        }
+    }
+
+    fn check_column(&self, _name: &str, value: f64) -> Result<()> {
+        if value.is_finite() {
+            return Ok(());
+        }
+        Err(Error::new(Status::InvalidState, format!("expected a finite number, got {value:?}")))
+    }
+}
+
+impl<G: Control, R: Real + Element> Classic<G, R> {
+    #[inline(always)]
+    fn observe_one(&self, columns: &[&[R]; MOST_STATE], row: usize, out: &mut [f32]) {
+        let mut state = [R::Lanes::<Scalar>::splat(Scalar, R::ZERO); MOST_STATE];
+        for k in 0..G::COLUMNS.len() {
+            state[k] = R::Lanes::<Scalar>::splat(Scalar, columns[k][row]);
+        }
+        let seen = self.game.observe::<Scalar, R>(Scalar, &state);
+        for (to, seen) in out.iter_mut().zip(seen) {
+            R::narrow(Scalar, [seen; 2]).store(std::slice::from_mut(to));
+        }
+    }
+
+    /// The first observation of an episode, where that is another.
+    #[inline(always)]
+    fn retouch(&self, columns: &[&[R]; MOST_STATE], clock: &[u32], row: usize, out: &mut [f32]) {
+        if G::SEES_FIRST && clock[row] == 0 {
+            self.game.see_first(columns.map(|column| column.get(row).map_or(0.0, |x| x.to_f64())), out);
+        }
+    }
+}
+
+struct Step<'s, 'a, 'b, G: Control, R: Real + Element> {
+    env: &'s Classic<G, R>,
+    turn: Turn<'a, 'b, Classic<G, R>>,
+}
+
+/// The actions in working precision: integers and floats alike, by loops that the compiler turns into lanes.
+#[inline(always)]
+fn read_actions<R: Real>(actions: Actions<'_>, to: &mut [R]) {
+    match actions {
+        Actions::F32(from) => to.iter_mut().zip(from).for_each(|(to, x)| *to = R::from_f32(*x)),
+        Actions::F64(from) => to.iter_mut().zip(from).for_each(|(to, x)| *to = R::from_f64(*x)),
+        Actions::I32(from) => to.iter_mut().zip(from).for_each(|(to, x)| *to = R::from_i32(*x)),
+        Actions::I64(from) => to.iter_mut().zip(from).for_each(|(to, x)| *to = R::from_i32(*x as i32)),
+    }
+}
+
+impl<G: Control, R: Real + Element> Kernel for Step<'_, '_, '_, G, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Step { env, turn } = self;
+        let rows = turn.rows;
+        let actions = turn.scratch;
+        actions.resize(rows, R::ZERO);
+        read_actions(turn.actions, actions);
+        let single = turn.actions.dtype() == Dtype::Float32;
+        let columns = turn.state.first_mut::<R, MOST_STATE>();
+        let (rewards, terminated) = (&mut *turn.rewards, &mut *turn.terminated);
+        simd::for_registers!(rows, R::Lanes::<S>::WIDTH, |range| {
+            let load = |from: &[R]| R::Lanes::<S>::load_or(s, from, R::ZERO);
+            let mut state = [R::Lanes::<S>::splat(s, R::ZERO); MOST_STATE];
+            for k in 0..G::COLUMNS.len() {
+                state[k] = load(&columns[k][range.clone()]);
+            }
+            let moved = env.game.step::<S, R>(s, state, load(&actions[range.clone()]), single);
+            for k in 0..G::COLUMNS.len() {
+                moved.state[k].store(&mut columns[k][range.clone()]);
+            }
+            moved.reward.store(&mut rewards[range.clone()]);
+            moved.terminated.store_flags(&mut terminated[range.clone()]);
+        });
+    }
+}
+
+struct Observe<'a, G, R> {
+    env: &'a Classic<G, R>,
+    state: &'a Columns,
+    clock: &'a [u32],
+    rows: Range<usize>,
+    out: &'a mut [f32],
+}
+
+impl<G: Control, R: Real + Element> Kernel for Observe<'_, G, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let width = G::OBSERVED.len();
+        let first_row = self.rows.start;
+        let columns = self.state.first::<R, MOST_STATE>();
+        let out = self.out;
+        simd::for_registers!(self.rows.len(), S::F32::WIDTH, |range| {
+            let mut parts = [[R::Lanes::<S>::splat(s, R::ZERO); MOST_COLUMNS]; 2];
+            for part in 0..R::PARTS {
+                let start = first_row + range.start + part * R::Lanes::<S>::WIDTH;
+                let end = (start + R::Lanes::<S>::WIDTH).min(first_row + range.end);
+                let mut state = [R::Lanes::<S>::splat(s, R::ZERO); MOST_STATE];
+                for k in 0..G::COLUMNS.len() {
+                    state[k] = R::Lanes::<S>::load_or(s, columns[k].get(start..end).unwrap_or(&[]), R::ZERO);
+                }
+                parts[part] = self.env.game.observe::<S, R>(s, &state);
+            }
+            let mut seen = [S::F32::splat(s, 0.0); MOST_COLUMNS];
+            for k in 0..width {
+                seen[k] = R::narrow(s, [parts[0][k], parts[1][k]]);
+            }
+            let to = &mut out[range.start * width..range.end * width];
+            match width {
+                2 => S::F32::store_rows::<2>(&seen, to),
+                3 => S::F32::store_rows::<3>(&seen, to),
+                4 => S::F32::store_rows::<4>(&seen, to),
+                _ => S::F32::store_rows::<6>(&seen, to),
+            }
+        });
+        if G::SEES_FIRST {
+            for (row, out) in self.rows.zip(out.chunks_exact_mut(width)) {
+                self.env.retouch(&columns, self.clock, row, out);
+            }
+        }
+    }
+}
