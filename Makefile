@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 RUST_SOURCES := $(shell find rust_ffi/src -name '*.rs') $(MANIFEST) rust_ffi/Cargo.lock
 BUILD_INPUTS := setup.py pyproject.toml include/marl_ffi.h $(RUST_SOURCES)
 
-.PHONY: help demo test test-rust test-python header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish clean
+.PHONY: help demo test test-rust test-python browser-test header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-rust: ## tests of the Rust crate
 
 test-python: $(VENV)/.test ## tests of the package and of the C ABI
 	$(PY) -m pytest
+
+browser-test: $(VENV)/.test ## open the pages of replays in a browser (Chromium or Chrome on PATH, or MARL_FFI_BROWSER)
+	$(PY) -m pytest -v -m browser tests/test_brigade_replay_page.py
 
 header: $(CBINDGEN) ## make include/marl_ffi.h again
 	$(CBINDGEN) --quiet --config rust_ffi/cbindgen.toml --output include/marl_ffi.h rust_ffi

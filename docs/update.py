@@ -21,6 +21,7 @@ from marl_ffi.errors import STATUSES
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = ROOT / "include" / "marl_ffi.h"
 MARKET = "ElectricityMarket-v0"
+BRIGADE = "BucketBrigade-v0"
 # What `spec` tells of the keys of `params` are their defaults; what they mean stands here.
 PARAMS = {
     "N_generators": ("", "number of generators, at least 1"),
@@ -95,6 +96,97 @@ def spec_tables() -> dict[str, str]:
             [[*row(x), "yes" if x["writable"] else "no"] for x in full["columns"]],
         ),
     }
+
+
+def brigade_tables() -> dict[str, str]:
+    """Tables of Bucket Brigade, from its specification, its scenarios and its players."""
+    bb = mf.bucket_brigade
+    full = mf.spec(BRIGADE, agents=[0], observe_progress=False)
+    axes = {4: "N", 10: "H"}
+
+    def row(field: dict[str, Any]) -> list[str]:
+        shape = ", ".join(axes.get(size, str(size)) for size in field["shape"])
+        return [code(field["name"]), field["dtype"], f"({shape})", field["unit"], field["description"]]
+
+    def first_sentence(text: str | None) -> str:
+        return " ".join((text or "").split("\n\n")[0].split())
+
+    def number(value: Any) -> str:
+        return f"{value:g}" if not isinstance(value, tuple) else f"{value[0]:g} each"
+
+    short = {
+        "prob_fire_spreads_to_neighbor": "beta", "prob_solo_agent_extinguishes_fire": "kappa",
+        "prob_house_catches_fire": "rho", "team_reward_house_survives": "A", "team_penalty_house_burns": "L",
+        "cost_to_work_one_night": "cost", "min_nights": "min nights", "reward_own_house_survives": "own reward",
+        "penalty_own_house_burns": "own penalty",
+    }  # fmt: skip
+    others = ("num_houses", "agent_home_positions", "distance_cost_alpha", "extinguish_mode", "suppression_per_worker")
+    usual = bb.SCENARIOS["default"]
+
+    def special(chosen: Any) -> str:
+        found = [(name, getattr(chosen, name)) for name in others if getattr(chosen, name) != getattr(usual, name)]
+        return ", ".join(f"{name} {list(x) if isinstance(x, tuple) else x}" for name, x in found)
+
+    players = {name: bb.make_agent(name, 0) for name in bb.PLAYERS if name not in bb.ARCHETYPES}
+    return {
+        "brigade:scenarios": table(
+            ("scenario", *short.values(), "else"),
+            [
+                (code(name), *(number(getattr(chosen, field)) for field in short), special(chosen))
+                for name, chosen in bb.SCENARIOS.items()
+            ],
+        ),
+        "brigade:players": table(
+            ("player", "what it does"),
+            [
+                (", ".join(map(code, bb.ARCHETYPES)), first_sentence(bb.HeuristicAgent.__doc__)),
+                *((code(name), first_sentence(type(agent).__doc__)) for name, agent in players.items()),
+            ],
+        ),
+        "brigade:archetypes": table(
+            ("parameter", *bb.ARCHETYPES),
+            [
+                (code(name), *(f"{vector[k]:g}" for vector in bb.ARCHETYPES.values()))
+                for k, name in enumerate(bb.PARAMETERS)
+            ],
+        ),
+        "brigade:parameters": table(
+            ("setting", "type", "default", "unit", "meaning"),
+            [
+                (code(p["name"]), p["type"], code(repr(p["default"])), p["unit"], p["description"])
+                for p in full["parameters"]
+            ],
+        ),
+        "brigade:infos": table(("info", "dtype", "shape", "unit", "meaning"), [row(x) for x in full["infos"]]),
+        "brigade:columns": table(
+            ("column", "dtype", "shape", "unit", "meaning", "writable"),
+            [[*row(x), "yes" if x["writable"] else "no"] for x in full["columns"]],
+        ),
+        "brigade:layouts": table(("layout", "numbers", "in order"), [layout(name) for name in LAYOUTS]),
+    }
+
+
+LAYOUTS = {
+    "v1": {}, "v1 with fire progress": {"observe_progress": True},
+    "v1 in two phases": {"commitment_mode": "two_phase"},
+    **{name: {"observation": name} for name in ("py_flat", "py_flat_round1", "core_flat", "gym_2025_11")},
+}  # fmt: skip
+
+
+def layout(name: str) -> list[str]:
+    """A row about an observation layout: its name, its width, and its numbers, runs of a name taken together."""
+    box = mf.spec(BRIGADE, **LAYOUTS[name])["agents"][0]["observation"]
+    pieces: list[list[str]] = []
+    for each in box["names"]:
+        stem = re.sub(r"_\d+$", "", each)
+        if each != stem and pieces and pieces[-1][0] == stem:
+            pieces[-1].append(each)
+        elif stem.startswith("last_") and each != stem and any(piece[0] == stem for piece in pieces[-3:]):
+            next(piece for piece in pieces[-3:] if piece[0] == stem).append(each)
+        else:
+            pieces.append([stem, each])
+    told = [f"{stem} ({len(names)})" if len(names) > 1 else stem for stem, *names in pieces]
+    return [name, str(box["shape"][0]), ", ".join(map(code, told))]
 
 
 def comment_before(header: str, start: int) -> str:
@@ -177,7 +269,7 @@ def pages() -> list[Path]:
 def updated(path: Path, results: dict[str, Any] | None = None) -> str:
     """What a page should say."""
     text = path.read_text(encoding="utf-8")
-    for name, body in {**spec_tables(), **header_tables()}.items():
+    for name, body in {**spec_tables(), **brigade_tables(), **header_tables()}.items():
         text = replaced(text, f"<!-- {name} -->", f"<!-- /{name} -->", body)
     if results is not None:
         body = bench_block(results, headlines_only=path.name == "README.md")

@@ -12,7 +12,8 @@
  *               changes nothing. Different handles are independent. After fork() a child may use its handles.
  *   Arrays      Row-major. A pointer comes with its length; NULL is fine where the length is 0.
  *   Booleans    uint8_t, 0 or 1. Enumerations come in as int32_t and are checked.
- *   Seeds       uint64_t; the generators are those of NumPy's default_rng(seed).
+ *   Seeds       uint64_t; the generators are those of NumPy's default_rng(seed), for Bucket Brigade those of Rust's
+ *               rand, seed_from_u64(seed).
  *   Results     The same bytes on any number of threads, any batch size and any instruction set.
  */
 
@@ -25,8 +26,23 @@
 #include <stdint.h>
 #include <stddef.h>
 
+// Agents come in groups of so many, as lanes of registers; the last one is filled up with agents who rest at house 0.
+#define GROUP 8
+
+// Most draws that can be prepared.
+#define MOST_PREPARED 256
+
+// Most numbers of a state.
+#define MOST_STATE 4
+
 // Version of the C ABI. Raised by any change that a compiled caller could notice.
 #define MARL_ABI_VERSION 1
+
+// Most columns that [`Lanes32::store_rows`] can write.
+#define MOST_COLUMNS 6
+
+// Outputs that are made at a time.
+#define BLOCK 16
 
 // What went wrong. Numbers are part of the ABI: never changed, never reused.
 typedef enum marl_status {
@@ -94,6 +110,14 @@ typedef enum marl_autoreset {
   MARL_AUTORESET_DISABLED = 2,
 } marl_autoreset;
 
+// Where the decisions of heuristic agents draw from.
+typedef enum marl_brigade_decisions {
+  // A second generator of the game's own seed, as the original does.
+  MARL_BRIGADE_DECISIONS_ORIGINAL = 0,
+  // A generator of their own, seeded with the first output of SplitMix64 for the game's seed.
+  MARL_BRIGADE_DECISIONS_INDEPENDENT = 1,
+} marl_brigade_decisions;
+
 // The type of the elements of a buffer.
 typedef enum marl_dtype {
   // 32-bit float.
@@ -142,6 +166,17 @@ typedef struct marl_observer marl_observer;
 // Different handles are independent.
 typedef struct marl_vec_env marl_vec_env;
 
+// What went wrong, in a place that the caller owns.
+//
+// Every function that can fail takes a pointer to one as its last argument and fills it on failure, and only
+// then. NULL is fine: the returned status still tells the kind.
+typedef struct marl_error {
+  // The kind, as also returned.
+  enum marl_status status;
+  // Which input, where, what was expected and what was got. UTF-8, NUL-terminated.
+  char message[508];
+} marl_error;
+
 // Options of the auction and fixed numbers of the reward. Start from `marl_market_params_default`.
 typedef struct marl_market_params {
   // `sizeof(marl_market_params)`, for later versions to tell.
@@ -167,17 +202,6 @@ typedef struct marl_market_params {
   // Not used; 0.
   int32_t reserved;
 } marl_market_params;
-
-// What went wrong, in a place that the caller owns.
-//
-// Every function that can fail takes a pointer to one as its last argument and fills it on failure, and only
-// then. NULL is fine: the returned status still tells the kind.
-typedef struct marl_error {
-  // The kind, as also returned.
-  enum marl_status status;
-  // Which input, where, what was expected and what was got. UTF-8, NUL-terminated.
-  char message[508];
-} marl_error;
 
 // Buffers of a step, all owned by the caller and used during the call only. Fill it once and pass it each time.
 //
@@ -244,6 +268,39 @@ typedef struct marl_step_io {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+// Plays whole episodes of Bucket Brigade between heuristic agents: every profile of strategies plays every seed.
+//
+// Parameters: `config_json` is a JSON object with the key `scenario` (a name, or an object of fields) and, beside it,
+// any fields of a scenario, which win; NULL or "" for the default scenario. `params` holds `(num_profiles, num_agents,
+// 10)` numbers from 0 to 1, `params_len` in all: the strategy of every agent. `seeds` holds `num_seeds` seeds that all
+// profiles share (common random numbers), or `(num_profiles, num_seeds)`; `seeds_len` tells. `decisions` is a
+// `marl_brigade_decisions`. `num_threads` limits the threads; 0 for the default. `scores` receives each agent's sum
+// of rewards, `(num_profiles, num_seeds, num_agents)`, and `nights` the nights played, `(num_profiles, num_seeds)`.
+// Lengths are in elements. Results do not depend on `num_threads`, nor on what else is in the call.
+//
+// Errors: `MARL_STATUS_UNKNOWN_ID`, `MARL_STATUS_UNKNOWN_KEY`, `MARL_STATUS_INVALID_CONFIG` (the scenario; also
+// one without a limit of nights), `MARL_STATUS_INVALID_ARGUMENT` (a strategy out of range, overlapping arrays),
+// `MARL_STATUS_LENGTH_MISMATCH`, `MARL_STATUS_EMPTY`, `MARL_STATUS_OUT_OF_MEMORY`, `MARL_STATUS_NULL_POINTER`. Safe
+// from any thread.
+//
+// # Safety
+// * `config_json` is NULL or NUL-terminated; arrays are valid for their lengths; `err` is NULL or valid for writes.
+enum marl_status marl_brigade_episodes(const char *config_json,
+                                       const double *params,
+                                       size_t params_len,
+                                       size_t num_profiles,
+                                       size_t num_agents,
+                                       const uint64_t *seeds,
+                                       size_t seeds_len,
+                                       size_t num_seeds,
+                                       int32_t decisions,
+                                       size_t num_threads,
+                                       float *scores,
+                                       size_t scores_len,
+                                       uint32_t *nights,
+                                       size_t nights_len,
+                                       struct marl_error *err);
 
 // Version of the C ABI of the loaded library. A caller compiled against this header should find it equal to
 // `MARL_ABI_VERSION`. Never fails; safe from any thread.
@@ -749,7 +806,8 @@ enum marl_status marl_vec_env_spec(const struct marl_vec_env *env,
 // JSON object; NULL or "" for none. `observations` receives the first observations `(E, A, obs)`, exactly
 // `observations_bytes` bytes; rows that are not reset are left alone.
 //
-// The generator of a seed is that of NumPy's `default_rng(seed)`. 0 is a seed like any other.
+// The generator of a seed is that of NumPy's `default_rng(seed)`; in `BucketBrigade-v0` that of Rust's `rand`. 0 is a
+// seed like any other.
 //
 // Errors: `MARL_STATUS_LENGTH_MISMATCH`, `MARL_STATUS_INVALID_ARGUMENT`, `MARL_STATUS_INVALID_CONFIG`,
 // `MARL_STATUS_UNKNOWN_KEY`, `MARL_STATUS_NULL_POINTER`, `MARL_STATUS_BUSY`. A reset of all environments lifts

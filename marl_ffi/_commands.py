@@ -12,6 +12,7 @@ import click
 import marl_ffi
 
 from . import _console, bench, demo
+from ._commands_replay import replay_command
 from .bench import Disagreement
 from .errors import MarlError
 
@@ -30,6 +31,9 @@ def cli(context: click.Context) -> None:
     """Multi-agent environments on a Rust engine."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
+
+
+cli.add_command(replay_command)
 
 
 @cli.command("demo")

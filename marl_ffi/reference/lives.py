@@ -35,10 +35,10 @@ class Lives:
         self.rngs: list[Any] = [None] * rows
         self.action_rngs: list[Any] = [None] * rows
 
-    def seed_with(self, row: int, seed: int) -> None:
-        """Start both streams of a row, of the environment and of sampled actions, anew."""
+    def seed_with(self, row: int, seed: int, rng: np.random.Generator) -> None:
+        """Start both streams of a row, of the environment (`rng`) and of sampled actions, anew."""
         self.seed[row] = seed
-        self.rngs[row], self.action_rngs[row] = np.random.default_rng(seed), None
+        self.rngs[row], self.action_rngs[row] = rng, None
 
     def begin(self, row: int) -> None:
         """An episode starts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,15 +31,36 @@ class Environment(Protocol):
     def check_column(self, name: str, values: Array) -> None: ...
 
 
+class DrawingEnvironment(Protocol):
+    """Rules that draw in every step, from a generator that they seed themselves."""
+
+    spec: dict[str, Any]
+    clip_actions: bool
+
+    def new_state(self) -> State: ...
+    def seed(self, state: State, seed: int) -> np.random.Generator: ...
+    def reset(
+        self, state: State, rng: np.random.Generator, seeded: bool, options: Mapping[str, Any] | None
+    ) -> None: ...
+    def step(
+        self, state: State, clock: int, actions: Array, rng: np.random.Generator
+    ) -> tuple[Array, bool, dict[str, Any]]: ...
+    def observe(self, state: State, clock: int) -> Array: ...
+    def check_column(self, name: str, values: Array) -> None: ...
+
+
 class Rows(Protocol):
     """The same for E rows, whose state is a dictionary of columns (E, ...)."""
 
     clips: bool
 
     def new_state(self, rows: int) -> State: ...
+    def seed(self, state: State, row: int, seed: int) -> np.random.Generator: ...
     def read_options(self, options: Mapping[str, Any] | None) -> Any: ...
     def reset(self, state: State, row: int, rng: np.random.Generator, seeded: bool, options: Any) -> None: ...
-    def step(self, state: State, clock: Array, actions: Array, live: Array) -> Stepped: ...
+    def step(
+        self, state: State, clock: Array, actions: Array, live: Array, rngs: Sequence[np.random.Generator]
+    ) -> Stepped: ...
     def observe(self, state: State, clock: Array) -> Array: ...
     def check_column(self, name: str, values: Array) -> None: ...
 
@@ -47,8 +68,8 @@ class Rows(Protocol):
 class OneByOne:
     """Rules for one environment, applied to one row after the other."""
 
-    def __init__(self, environment: Environment) -> None:
-        self.environment = environment
+    def __init__(self, environment: Environment | DrawingEnvironment) -> None:
+        self.environment: Any = environment
         self.clips = environment.clip_actions
         self.check_column = environment.check_column
         spec = environment.spec
@@ -60,6 +81,10 @@ class OneByOne:
         """The state before any reset."""
         return {name: np.stack([value] * rows) for name, value in self.environment.new_state().items()}
 
+    def seed(self, state: State, row: int, seed: int) -> np.random.Generator:
+        """The generator of one row for a seed."""
+        return np.random.default_rng(seed)
+
     def read_options(self, options: Mapping[str, Any] | None) -> Any:
         """Left to the environment."""
         return options
@@ -70,7 +95,9 @@ class OneByOne:
         self.environment.reset(own, rng, seeded, options)
         self._write(state, row, own)
 
-    def step(self, state: State, clock: Array, actions: Array, live: Array) -> Stepped:
+    def step(
+        self, state: State, clock: Array, actions: Array, live: Array, rngs: Sequence[np.random.Generator]
+    ) -> Stepped:
         """Step the rows that are `live`; the others keep zeros."""
         rows = len(live)
         rewards, terminated = np.zeros((rows, self._agents)), np.zeros(rows, bool)
@@ -80,7 +107,7 @@ class OneByOne:
             given = actions[row]
             if self.clips:
                 given = np.clip(given, *(bound.astype(given.dtype) for bound in self._bounds))
-            rewards[row], terminated[row], told = self.environment.step(own, int(clock[row]), given)
+            rewards[row], terminated[row], told = self._play(own, int(clock[row]), given, rngs[row])
             self._write(state, row, own)
             for name, array in infos.items():
                 array[row] = told[name]
@@ -94,10 +121,33 @@ class OneByOne:
         ]
         return np.stack([each[0] for each in seen] if self._single else seen)
 
+    def _play(
+        self, own: State, clock: int, actions: Array, rng: np.random.Generator
+    ) -> tuple[Array, bool, dict[str, Any]]:
+        stepped: tuple[Array, bool, dict[str, Any]] = self.environment.step(own, clock, actions)
+        return stepped
+
     @staticmethod
     def _write(state: State, row: int, own: State) -> None:
         for name, value in own.items():
             state[name][row] = value
+
+
+class OneByOneDrawing(OneByOne):
+    """The same for rules that draw in every step."""
+
+    def seed(self, state: State, row: int, seed: int) -> np.random.Generator:
+        """The generator of one row for a seed; whatever else starts anew with it is in its state."""
+        own = {name: column[row] for name, column in state.items()}
+        generator: np.random.Generator = self.environment.seed(own, seed)
+        self._write(state, row, own)
+        return generator
+
+    def _play(
+        self, own: State, clock: int, actions: Array, rng: np.random.Generator
+    ) -> tuple[Array, bool, dict[str, Any]]:
+        stepped: tuple[Array, bool, dict[str, Any]] = self.environment.step(own, clock, actions, rng)
+        return stepped
 
 
 class AllAtOnce:
@@ -111,22 +161,30 @@ class AllAtOnce:
         self.check_column = environment.check_column
         self.observe = environment.observe
 
+    def seed(self, state: State, row: int, seed: int) -> np.random.Generator:
+        """The generator of one row for a seed."""
+        return np.random.default_rng(seed)
+
     def reset(self, state: State, row: int, rng: np.random.Generator, seeded: bool, options: Any) -> None:
         """Start an episode in one row."""
         with np.errstate(over="ignore"):
             for column, value in zip(state.values(), self.environment.draw(rng, options), strict=True):
                 column[row] = value
 
-    def step(self, state: State, clock: Array, actions: Array, live: Array) -> Stepped:
+    def step(
+        self, state: State, clock: Array, actions: Array, live: Array, rngs: Sequence[np.random.Generator]
+    ) -> Stepped:
         """Step all rows; what comes out of those that are not `live` has no meaning."""
         with np.errstate(invalid="ignore", over="ignore"):
             rewards, terminated = self.environment.step(state, actions[:, 0])
         return rewards[:, np.newaxis], terminated, {}
 
 
-def rows_of(environment: Environment | ClassicEnvironment) -> Rows:
+def rows_of(environment: Environment | DrawingEnvironment | ClassicEnvironment) -> Rows:
     """The rows of an environment, whichever way its rules are written."""
-    return AllAtOnce(environment) if isinstance(environment, ClassicEnvironment) else OneByOne(environment)
+    if isinstance(environment, ClassicEnvironment):
+        return AllAtOnce(environment)
+    return OneByOneDrawing(environment) if hasattr(environment, "seed") else OneByOne(environment)
 
 
 def action_bounds(spec: Mapping[str, Any]) -> tuple[Array, Array]:
@@ -135,6 +193,9 @@ def action_bounds(spec: Mapping[str, Any]) -> tuple[Array, Array]:
     if spaces[0]["type"] == "discrete":
         n = np.array([space["n"] for space in spaces])
         return np.zeros(len(spaces)), n - 1.0
+    if spaces[0]["type"] == "multi_discrete":
+        nvec = np.array([space["nvec"] for space in spaces])
+        return np.zeros(nvec.shape), nvec - 1.0
     low, high = (
         np.array([[fallback if x is None else x for x in space[side]] for space in spaces], np.float64)
         for side, fallback in (("low", -np.inf), ("high", np.inf))

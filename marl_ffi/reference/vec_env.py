@@ -23,7 +23,7 @@ from .classic import CLASSIC, ClassicEnvironment
 from .config import unknown_name
 from .lives import Lives
 from .market_rules import Array
-from .rows import Environment, action_bounds, rows_of
+from .rows import DrawingEnvironment, Environment, action_bounds, rows_of
 
 __all__ = ["REGISTRY", "Outputs", "ReferenceEngine", "env_ids", "env_spec", "make_engine"]
 
@@ -46,8 +46,16 @@ def _market(config: Mapping[str, Any]) -> Environment:
     return MarketEnvironment(config, market)
 
 
-REGISTRY: dict[str, Callable[[Mapping[str, Any]], Environment | ClassicEnvironment]] = {
+def _brigade(config: Mapping[str, Any]) -> DrawingEnvironment:
+    from .bucket_brigade.env import BrigadeEnvironment
+
+    return BrigadeEnvironment(config)
+
+
+AnyEnvironment = Environment | DrawingEnvironment | ClassicEnvironment
+REGISTRY: dict[str, Callable[[Mapping[str, Any]], AnyEnvironment]] = {
     "ElectricityMarket-v0": _market,
+    "BucketBrigade-v0": _brigade,
     **CLASSIC,
 }
 
@@ -57,7 +65,7 @@ def env_ids() -> list[str]:
     return sorted(REGISTRY)
 
 
-def _environment(env_id: str, config: Mapping[str, Any]) -> Environment | ClassicEnvironment:
+def _environment(env_id: str, config: Mapping[str, Any]) -> AnyEnvironment:
     if env_id not in REGISTRY:
         raise unknown_name("unknown_id", "environment", env_id, REGISTRY)
     environment = REGISTRY[env_id](config)
@@ -95,9 +103,7 @@ class Outputs:
 class ReferenceEngine:
     """`num_envs` copies of an environment, stepped together."""
 
-    def __init__(
-        self, environment: Environment | ClassicEnvironment, num_envs: int, autoreset_mode: str
-    ) -> None:
+    def __init__(self, environment: AnyEnvironment, num_envs: int, autoreset_mode: str) -> None:
         if isinstance(num_envs, bool) or not isinstance(num_envs, (int, np.integer)) or num_envs < 1:
             raise error_for("invalid_argument", f"num_envs: expected an integer >= 1, got {num_envs!r}")
         if autoreset_mode not in AUTORESET_MODES:
@@ -111,7 +117,7 @@ class ReferenceEngine:
         self._columns = {column["name"]: column for column in spec["columns"]}
         agents = len(spec["agents"])
         self._action_shape = (self.num_envs, agents, *spec["action_shape"])
-        self._is_discrete = spec["agents"][0]["action"]["type"] == "discrete"
+        self._is_discrete = spec["agents"][0]["action"]["type"] != "box"
         self._low, self._high = action_bounds(spec)
         self._rows = rows_of(environment)
         self._lives = Lives(self._rows.new_state(self.num_envs), self.num_envs, agents)
@@ -147,7 +153,7 @@ class ReferenceEngine:
         out.episode_returns[:] = 0
         out.episode_lengths[:] = 0
         resting = np.flatnonzero(lives.over)
-        rewards, terminated, infos = self._rows.step(lives.state, lives.clock, actions, ~lives.over)
+        rewards, terminated, infos = self._rows.step(lives.state, lives.clock, actions, ~lives.over, lives.rngs)
         with np.errstate(over="ignore"):
             out.rewards[...] = rewards
         out.terminations[:] = terminated
@@ -255,6 +261,8 @@ class ReferenceEngine:
             for a, agent in enumerate(self.spec["agents"]):
                 if agent["action"]["type"] == "discrete":
                     drawn[i, a] = rng.integers(agent["action"]["n"])
+                elif agent["action"]["type"] == "multi_discrete":
+                    drawn[i, a] = [rng.integers(n) for n in agent["action"]["nvec"]]
                 else:
                     width = self._high[a] - self._low[a]
                     drawn[i, a] = self._low[a] + width * rng.random(self._low[a].shape)
@@ -264,10 +272,9 @@ class ReferenceEngine:
 
     def _reset_row(self, i: int, seed: int | None, options: Any) -> None:
         lives = self._lives
-        if seed is not None:
-            lives.seed_with(i, seed)
-        elif not lives.was_reset[i]:
-            lives.seed_with(i, secrets.randbits(64))
+        fresh = secrets.randbits(64) if seed is None and not lives.was_reset[i] else seed
+        if fresh is not None:
+            lives.seed_with(i, fresh, self._rows.seed(lives.state, i, fresh))
         self._rows.reset(lives.state, i, lives.rngs[i], seed is not None, options)
         lives.begin(i)
 

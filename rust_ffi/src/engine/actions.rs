@@ -153,6 +153,13 @@ impl ActionRule {
                     discrete = true;
                     sampled = *dtype;
                 }
+                Space::MultiDiscrete { nvec, dtype, names: n } => {
+                    low.extend(nvec.iter().map(|_| 0.0));
+                    high.extend(nvec.iter().map(|n| n.saturating_sub(1) as f64));
+                    names.extend(n.iter().map(|name| format!("{}, {name}", agent.name)));
+                    discrete = true;
+                    sampled = *dtype;
+                }
             }
         }
         let row = low.len();

@@ -134,11 +134,11 @@ impl<E: Environment> Block<E> {
         let agents = env.spec().agents.len();
         let explicit = match seeding {
             Some(Seeding::Explicit(seed)) => {
-                self.seed_row(row, seed);
+                self.seed_row(env, row, seed);
                 true
             }
             Some(Seeding::Entropy(seed)) if self.phases[row] == Phase::Unborn => {
-                self.seed_row(row, seed);
+                self.seed_row(env, row, seed);
                 false
             }
             _ => false,
@@ -150,10 +150,10 @@ impl<E: Environment> Block<E> {
         self.returns[row * agents..(row + 1) * agents].fill(0.0);
     }
 
-    fn seed_row(&mut self, row: usize, seed: u64) {
+    fn seed_row(&mut self, env: &E, row: usize, seed: u64) {
         self.seeds[row] = seed;
-        self.rngs[row] = Pcg64::from_numpy_seed(seed);
-        self.action_rngs[row] = self.rngs[row].clone();
+        self.rngs[row] = env.seed(&mut self.state, row, seed);
+        self.action_rngs[row] = Pcg64::from_numpy_seed(seed);
     }
 
     /// Writes the observations of one row.
@@ -228,6 +228,8 @@ impl<E: Environment> Block<E> {
             rows: self.rows,
             state: &mut self.state,
             scratch: &mut self.scratch,
+            rngs: &mut self.rngs,
+            phases: &self.phases,
             clock: &self.clock,
             actions,
             rewards: out.rewards,

@@ -42,6 +42,11 @@ impl Config {
         }
     }
 
+    /// The keys of `values`, called `prefix` and the key in messages.
+    pub fn of_object(values: Map<String, Value>, prefix: &str) -> Self {
+        Self::from_map(values, prefix.into())
+    }
+
     fn from_map(values: Map<String, Value>, prefix: String) -> Self {
         Config { values, prefix, known: Vec::new() }
     }
@@ -54,6 +59,17 @@ impl Config {
     fn take(&mut self, key: &'static str) -> Option<Value> {
         self.known.push(key);
         self.values.remove(key).filter(|value| !value.is_null())
+    }
+
+    /// The value of `key` as it is, null included.
+    pub fn raw(&mut self, key: &'static str) -> Option<Value> {
+        self.known.push(key);
+        self.values.remove(key)
+    }
+
+    /// Whether `key` is there and holds a list.
+    pub fn is_list(&self, key: &str) -> bool {
+        self.values.get(key).is_some_and(Value::is_array)
     }
 
     fn wrong(&self, key: &str, expected: &str, got: impl std::fmt::Display) -> Error {

@@ -245,6 +245,16 @@ impl Pcg64 {
         }
     }
 
+    /// State and increment.
+    pub(crate) fn position(&self) -> (u128, u128) {
+        (self.state, self.inc)
+    }
+
+    /// Becomes the generator with this state and increment, which is odd.
+    pub(crate) fn set_stream(&mut self, state: u128, inc: u128) {
+        (self.state, self.inc) = (state, inc);
+    }
+
     /// The generator as 40 bytes, little-endian: state (16), increment (16), flag of the kept half (1), three zero
     /// bytes, the kept half (4).
     pub fn to_bytes(&self) -> [u8; 40] {

@@ -28,6 +28,16 @@ pub enum Space {
         /// Type of the number.
         dtype: Dtype,
     },
+    /// Several choices, each from 0 on.
+    #[serde(rename = "multi_discrete")]
+    MultiDiscrete {
+        /// Number of choices of each.
+        nvec: Vec<usize>,
+        /// Type of the numbers.
+        dtype: Dtype,
+        /// A name for each number.
+        names: Vec<String>,
+    },
 }
 
 impl Space {
@@ -36,6 +46,7 @@ impl Space {
         match self {
             Space::Box { shape, .. } => shape.iter().product(),
             Space::Discrete { .. } => 1,
+            Space::MultiDiscrete { nvec, .. } => nvec.len(),
         }
     }
 

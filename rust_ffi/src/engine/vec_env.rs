@@ -1,6 +1,7 @@
 //! A batch of environments: the engine's front.
 
 use super::actions::{ActionRule, Actions};
+pub use super::block::Phase;
 use super::block::{fill_row, Block, Seeding, Settings};
 use super::columns::{try_vec, Columns, Dtype, Element};
 use super::error::{did_you_mean, Error, Result, Status};
@@ -58,6 +59,12 @@ pub trait Environment: Send + Sync + Sized + 'static {
     fn initialise(&self, state: &mut Columns, rows: usize) {
         let _ = (state, rows);
     }
+    /// The generator of a row for `seed`, which the caller gave or the system's entropy; a reset follows. Whatever else
+    /// of the row starts anew with a seed does so here.
+    fn seed(&self, state: &mut Columns, row: usize, seed: u64) -> Pcg64 {
+        let _ = (state, row);
+        Pcg64::from_numpy_seed(seed)
+    }
     /// Checks the options of a reset.
     fn check_options(&self, options: &Value) -> Result<()>;
     /// Starts a new episode in `row`. `seeded` tells whether the caller gave a seed for it.
@@ -69,7 +76,7 @@ pub trait Environment: Send + Sync + Sized + 'static {
         }
     }
     /// Steps all rows by one turn: state, rewards, terminations, infos. A row whose episode is over may be
-    /// among them, with any action at all; whatever is written for it is discarded.
+    /// among them, with any action at all; whatever is written for it is discarded, but its generator must stay.
     fn step(&self, turn: Turn<'_, '_, Self>);
     /// Writes the observations `(rows, agents, observation_len)` of consecutive rows.
     fn observe(&self, level: Level, state: &Columns, clock: &[u32], rows: Range<usize>, out: &mut [Self::Obs]);
@@ -95,6 +102,10 @@ pub struct Turn<'a, 'b, E: Environment> {
     pub state: &'a mut Columns,
     /// Reusable memory.
     pub scratch: &'a mut E::Scratch,
+    /// The generator of each row.
+    pub rngs: &'a mut [Pcg64],
+    /// Where each row stands.
+    pub phases: &'a [Phase],
     /// Steps already made in each episode.
     pub clock: &'a [u32],
     /// `(rows, agents, action_len)`.

@@ -1,6 +1,7 @@
 //! The environments, and the registry that knows them by id. A new one is a file here and a line in
 //! [`REGISTRY`].
 
+pub mod bucket_brigade;
 pub mod classic;
 pub mod market;
 
@@ -8,6 +9,7 @@ use crate::engine::config::Config;
 use crate::engine::error::{did_you_mean, Error, Result, Status};
 use crate::engine::spec::Spec;
 use crate::engine::vec_env::{AnyVecEnv, Environment, Setup, VecEnv};
+use bucket_brigade::env::AnyBrigade;
 use classic::control::Control;
 
 /// An environment by id.
@@ -20,6 +22,7 @@ pub struct Entry {
 
 /// All environments, by id.
 pub const REGISTRY: &[Entry] = &[
+    Entry { id: bucket_brigade::env::ID, make: make_brigade, spec: spec_of_brigade },
     Entry { id: market::env::ID, make: make_market, spec: spec_of_market },
     classic_entry::<classic::cartpole::CartPole>(),
     classic_entry::<classic::mountain_car::MountainCar>(),
@@ -52,6 +55,20 @@ fn spec_of_classic<G: Control>(config: Config) -> Result<Spec> {
 
 fn boxed<E: Environment>(env: E, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {
     Ok(Box::new(VecEnv::new(env, setup)?))
+}
+
+fn make_brigade(config: Config, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {
+    match AnyBrigade::new(bucket_brigade::options::Options::read(config)?) {
+        AnyBrigade::Word(game) => boxed(game, setup),
+        AnyBrigade::Wide(game) => boxed(game, setup),
+    }
+}
+
+fn spec_of_brigade(config: Config) -> Result<Spec> {
+    Ok(match AnyBrigade::new(bucket_brigade::options::Options::read(config)?) {
+        AnyBrigade::Word(game) => game.spec().clone(),
+        AnyBrigade::Wide(game) => game.spec().clone(),
+    })
 }
 
 fn make_market(config: Config, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {

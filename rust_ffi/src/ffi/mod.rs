@@ -1,6 +1,7 @@
 //! The C ABI: the only place with raw pointers. Each function checks what it is given and makes one call inward.
 #![allow(unsafe_code, non_camel_case_types)]
 
+pub mod brigade;
 mod handle;
 pub mod library;
 pub mod market;

@@ -322,7 +322,8 @@ pub unsafe extern "C" fn marl_vec_env_spec(
 /// JSON object; NULL or "" for none. `observations` receives the first observations `(E, A, obs)`, exactly
 /// `observations_bytes` bytes; rows that are not reset are left alone.
 ///
-/// The generator of a seed is that of NumPy's `default_rng(seed)`. 0 is a seed like any other.
+/// The generator of a seed is that of NumPy's `default_rng(seed)`; in `BucketBrigade-v0` that of Rust's `rand`. 0 is a
+/// seed like any other.
 ///
 /// Errors: `MARL_STATUS_LENGTH_MISMATCH`, `MARL_STATUS_INVALID_ARGUMENT`, `MARL_STATUS_INVALID_CONFIG`,
 /// `MARL_STATUS_UNKNOWN_KEY`, `MARL_STATUS_NULL_POINTER`, `MARL_STATUS_BUSY`. A reset of all environments lifts

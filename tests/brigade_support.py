@@ -1,0 +1,78 @@
+"""What the tests of Bucket Brigade share: the recorded vectors, the engines to hold against them, scripted actions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from marl_ffi.bucket_brigade import Game, Scenario, scenario
+from marl_ffi.reference.bucket_brigade.episodes import Episode
+
+VECTORS = json.loads((Path(__file__).parent / "golden" / "bucket_brigade_vectors.json").read_text(encoding="utf-8"))
+
+
+@dataclass
+class Played:
+    """A game that was played with given actions."""
+
+    initial: list[int]
+    houses: list[list[int]]
+    rewards: list[list[float]]
+    scores: list[float]
+    done: bool
+
+
+def scripted_actions(agents: int, houses: int, night: int, seed: int) -> np.ndarray:
+    """Script S of the recorded vectors: (N, 3)."""
+    return np.array([[(3 * i + 7 * night + seed) % houses, (i + night) % 2, (i + 2 * night) % 2] for i in range(agents)])
+
+
+def scripted_signals(agents: int, night: int) -> np.ndarray:
+    """Script S's first signals: (N,)."""
+    return np.array([(i + night) % 2 for i in range(agents)])
+
+
+def scenario_of(row: dict) -> Scenario:
+    """The scenario of a recorded game, with its overrides under their short names."""
+    changes = {VECTORS["override_keys"].get(key, key): value for key, value in row["overrides"].items()}
+    if row["num_agents"] != 4:
+        changes["num_agents"] = row["num_agents"]
+    return scenario(row["scenario"], **changes)
+
+
+def recorded_houses(row: dict) -> int:
+    """How many houses a record shows. Two of ten houses show the first 5 and 3 only, and their script visits no other."""
+    return len(row["initial"])
+
+
+def play_reference(chosen: Scenario, seed: int, nights: int, houses_visited: int) -> Played:
+    """Script S on the plain Python rules."""
+    game = Episode(chosen, seed)
+    initial, houses, rewards = game.town.houses.tolist(), [], []
+    for night in range(nights):
+        if chosen.commitment_mode == "two_phase":
+            game.town.round1_signals[:] = scripted_signals(chosen.num_agents, night)
+        rewards.append(game.step(scripted_actions(chosen.num_agents, houses_visited, night, seed)).tolist())
+        houses.append(game.town.houses.tolist())
+    return Played(initial, houses, rewards, game.scores.tolist(), game.town.over)
+
+
+def play_game(chosen: Scenario, seed: int, nights: int, houses_visited: int) -> Played:
+    """Script S on `Game`, which plays on the engine."""
+    game = Game(chosen.replace(max_nights=None), chosen.num_agents, seed)
+    initial, houses, rewards, done = game.houses.tolist(), [], [], False
+    for night in range(nights):
+        actions = scripted_actions(chosen.num_agents, houses_visited, night, seed)
+        if chosen.commitment_mode == "two_phase":
+            paid, done = game.step_two_phase(scripted_signals(chosen.num_agents, night), actions)
+        else:
+            paid, done = game.step(actions)
+        rewards.append(paid.tolist())
+        houses.append(game.houses.tolist())
+    return Played(initial, houses, rewards, game.scores.tolist(), done)
+
+
+BACKENDS = {"reference": play_reference, "game": play_game}
