@@ -107,6 +107,8 @@ pub struct ActionRule {
     discrete: bool,
     /// The largest choice, where all agents have the same.
     most_choice: Option<u64>,
+    /// The largest choice of each element, repeated like the bounds; empty where actions are no choices.
+    choices: Vec<u64>,
     names: Vec<String>,
     sampled: Dtype,
 }
@@ -166,6 +168,7 @@ impl ActionRule {
         let most_choice = high.first().filter(|first| discrete && high.iter().all(|x| x == *first)).map(|x| *x as u64);
         let repeats = 64usize.div_ceil(row.max(1));
         ActionRule {
+            choices: if discrete { high.repeat(repeats).iter().map(|x| *x as u64).collect() } else { Vec::new() },
             low: low.repeat(repeats),
             high: high.repeat(repeats),
             row,
@@ -234,8 +237,14 @@ impl ActionRule {
     /// Whether integers are choices: below zero, they are large as unsigned numbers.
     #[inline(always)]
     fn choices_fine<T: Copy>(&self, x: &[T], widen: impl Fn(T) -> u64) -> bool {
-        let Some(most) = self.most_choice else { return false };
-        x.iter().fold(true, |fine, x| fine & (widen(*x) <= most))
+        if self.choices.is_empty() {
+            return false;
+        }
+        if let Some(most) = self.most_choice {
+            return x.iter().fold(true, |fine, x| fine & (widen(*x) <= most));
+        }
+        x.chunks(self.choices.len())
+            .fold(true, |fine, x| x.iter().zip(&self.choices).fold(fine, |fine, (x, most)| fine & (widen(*x) <= *most)))
     }
 
     #[cold]
