@@ -168,6 +168,12 @@ class SymmetricGame:
         switch = np.eye(self.num_strategies) - chosen
         return np.asarray(np.sqrt(switch**2 @ variances))
 
+    def against_alike(self) -> Array:
+        """What each strategy earns when all others play the same one, (K, K). For two players the whole game; for
+        more it says nothing of mixed teams."""
+        columns = [int(self.counts[:, j].argmax()) for j in range(self.num_strategies)]
+        return np.asarray(self.payoffs[:, columns])
+
     def restricted(self, strategies: Sequence[int]) -> SymmetricGame:
         """The game in which only some strategies, given by index, exist."""
         kept = [arguments.integer(i, "strategies", low=0, high=self.num_strategies - 1) for i in strategies]
