@@ -170,7 +170,7 @@ def _mixture(probabilities: Any, names: Sequence[str]) -> str:
 def _seats(
     evaluator: PayoffEvaluator, pool: Any, names: list[str], about: dict[str, Any], json_file: str | None
 ) -> None:
-    oracle = HeterogeneousDoubleOracle(evaluator, evaluator.space, seed=about["seed"])
+    oracle = HeterogeneousDoubleOracle(evaluator, evaluator.space, num_restarts=3, seed=about["seed"])
     result = oracle.solve(pool, names)
     data = {**about, "profiles": [each.to_dict() for each in result.profiles], "starts": list(result.starts)}
 

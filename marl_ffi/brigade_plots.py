@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def equilibria(
         title: headline.
         path: where to save the picture, if at all. The ending chooses the format.
     """
-    noise = "" if game.samples is None else f", {len(game.samples):,} simulations per entry, bands of 95 %"
+    noise = "" if game.samples is None else f", {len(game.samples):,} simulations per entry, intervals of 95 %"
     subtitle = f"{game.num_players} players; {game.units}{noise}"
     if game.num_strategies == 2:
         figure, axes = _figure(11, 6.2)
@@ -78,9 +78,8 @@ def _two(axes: Axes, game: SymmetricGame, found: Equilibria) -> None:
         axes.plot(share, payoff, "o", color="white", markeredgecolor=INK, markersize=8, zorder=5)
         side = "left" if share < 0.15 else "right" if share > 0.85 else "center"
         axes.annotate(
-            f"equilibrium: {share:.1%} {game.names[1]}\n{payoff:,.1f} each", (share, payoff), (0, 14),
+            f"equilibrium: {share:.1%} {game.names[1]}\n{payoff:,.1f} each", (share, payoff), (0, 26),
             textcoords="offset points", ha=side, va="bottom", fontsize=9.5, color=INK, linespacing=1.35,
-            bbox={"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
         )  # fmt: skip
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter("{x:.0%}")
@@ -98,11 +97,11 @@ def _probabilities(axes: Axes, game: SymmetricGame, found: Equilibria) -> None:
         axes.bar(left, each.probabilities, width * 0.92, color=COLOURS[i], label=label)
         if each.probabilities_standard_errors is not None:
             errors = 1.96 * each.probabilities_standard_errors
-            played = each.probabilities > 0
+            # a probability is not known to be below 0 or above 1
+            inside = np.minimum(errors, each.probabilities), np.minimum(errors, 1 - each.probabilities)
             axes.errorbar(
-                left[played], each.probabilities[played], errors[played], fmt="none", ecolor=INK, capsize=3,
-                elinewidth=1,
-            )  # fmt: skip
+                left, each.probabilities, inside, fmt="none", ecolor=INK, capsize=3, elinewidth=1
+            )
     axes.set_ylim(0, 1.05)
     axes.yaxis.set_major_formatter("{x:.0%}")
     rest = len(found) - len(shown)
@@ -146,10 +145,11 @@ def evolution(
     figure, (upper, lower) = _figure(11, 7.4, ratios=(2.4, 1.0))
     history = result.history
     times = np.array([each.generation for each in history])
-    best, mean, worst = (np.array([getattr(each, name) for each in history]) for name in ("best", "mean", "worst"))
+    best, mean, std = (np.array([getattr(each, name) for each in history]) for name in ("best", "mean", "std"))
     noise = 1.96 * np.array([each.best_standard_error for each in history])
-    upper.fill_between(times, worst, best, color=COLOURS[0], alpha=0.14, linewidth=0, label="worst to best")
-    upper.plot(times, mean, color=COLOURS[0], linewidth=1.6, label="mean")
+    low, high = mean - std, mean + std
+    upper.fill_between(times, low, high, color=COLOURS[0], alpha=0.14, linewidth=0, label="one standard deviation")
+    upper.plot(times, mean, color=COLOURS[0], linewidth=1.6, label="mean of the population")
     upper.errorbar(
         times, best, noise, color=COLOURS[1], linewidth=1.6, capsize=2, elinewidth=0.8, label="best, as selection saw it"
     )
@@ -158,13 +158,7 @@ def evolution(
     label = f"the best in new games: {result.fitness:,.0f}"
     upper.axhline(result.fitness, color=COLOURS[2], linewidth=1.4, label=label)
     right = max(float(times[-1]), 1.0)
-    low, high = upper.get_ylim()
-    shown = {k: v for k, v in (references or {}).items() if low - (high - low) < v < high + (high - low)}
-    for name, value in shown.items():
-        upper.axhline(value, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-        upper.annotate(
-            name, (right, value), (-2, 2), textcoords="offset points", ha="right", va="bottom", fontsize=9, color=MUTED
-        )
+    _references(upper, references or {})
     _panel_title(upper, f"Fitness, {result.units}")
     lower.plot(times, [each.diversity for each in history], color=INK, linewidth=1.4)
     lower.set_ylim(bottom=0)
@@ -176,7 +170,34 @@ def evolution(
     stop = f"stopped by itself after {result.converged_at}" if result.converged_at is not None else f"{len(history) - 1}"
     _headline(figure, title, f"{result.method}, {stop} generations, seed {result.seed}; intervals of 95 %")
     _legend(figure, *upper.get_legend_handles_labels())
-    return _finish(figure, path)
+    _finish(figure, None)
+    return _saved(figure, path, right=0.88)
+
+
+def _references(axes: Axes, references: Mapping[str, float]) -> None:
+    """A dashed line for each that is in sight, its name beside the axes, apart from its neighbours' names."""
+    low, high = axes.get_ylim()
+    gap = 0.045 * (high - low)
+    below = -np.inf
+    for name, value in sorted(references.items(), key=lambda item: item[1]):
+        if not low < value < high:
+            continue
+        axes.axhline(value, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+        place = max(value, below + gap)
+        below = place
+        axes.annotate(
+            name, (1, place), (6, 0), xycoords=("axes fraction", "data"), textcoords="offset points", va="center",
+            fontsize=9, color=MUTED, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _saved(figure: Figure, path: str | Path | None, **margins: float) -> Figure:
+    """The figure with other margins, saved if there is a path."""
+    figure.subplots_adjust(**margins)
+    if path is not None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150)
+    return figure
 
 
 def ranking(
@@ -207,9 +228,5 @@ def ranking(
     axes.spines["bottom"].set_visible(False)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     _headline(figure, title, subtitle or ranks.meaning)
-    made: Any = _finish(figure, None)
-    made.subplots_adjust(left=0.13, top=1 - 0.85 / made.get_figheight())
-    if path is not None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        made.savefig(path, dpi=150)
-    return figure
+    _finish(figure, None)
+    return _saved(figure, path, left=0.13, top=1 - 0.85 / figure.get_figheight())

@@ -29,6 +29,7 @@ Seeds = npt.NDArray[np.uint64]
 SEEDS = ("common", "original")
 LEGACY_HIGH = 2**31 - 1  # the original draws its seeds below this
 BLOCK = 2**22  # scores of one call
+MAX_PROFILES = 2**16  # of a payoff against a mixture
 
 
 @dataclass(frozen=True)
@@ -268,12 +269,13 @@ class PayoffEvaluator:
             mean = sum(weight * float(sample.mean()) for weight, sample in terms)
             return Payoff(float(mean), float(np.sqrt(np.square(errors).sum())), self.num_simulations, self.units)
         support = [int(j) for j in np.flatnonzero(shares)]
-        arranged = list(itertools.product(support, repeat=self.num_players - 1))
-        if len(arranged) * self.num_players * len(played) > 2**16:
+        number = len(support) ** (self.num_players - 1)
+        if number * self.num_players * len(played) > MAX_PROFILES:
             raise InvalidInputError(
-                f"mixture: {len(support)} strategies in {self.num_players - 1} seats have {len(arranged)} "
-                "arrangements; use game_theory.best_response or fewer strategies"
+                f"mixture: {len(support)} strategies in {self.num_players - 1} seats have {number} arrangements, too "
+                "many to play them all"
             )
+        arranged = itertools.product(support, repeat=self.num_players - 1)
         profiles, weights, seats = [], [], []
         for (i, chance), others, seat in itertools.product(played, arranged, range(self.num_players)):
             profile = params[list(others)]

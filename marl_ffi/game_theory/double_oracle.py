@@ -109,7 +109,7 @@ class DoubleOracle:
         search_simulations: int = 400,
         fresh_simulations: int = 4000,
         max_iterations: int = 20,
-        z: float = 3.0,
+        z: float = 2.0,
         epsilon: float = 0.0,
         method: str = "grid",
         seed: int = 0,
