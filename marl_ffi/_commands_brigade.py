@@ -37,12 +37,22 @@ from .game_theory import (
 __all__ = ["COMMANDS"]
 
 Command = Callable[..., Any]
+PICTURES = (".png", ".svg", ".pdf")
+
+
+def _picture(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
+    """The path, if its ending is that of a picture: known before the work begins."""
+    if path is not None and Path(path).suffix.lower() not in PICTURES:
+        raise click.BadParameter(f"expected a name that ends in {', '.join(PICTURES)}, got {path!r}")
+    return path
 
 
 def _shared(command: Command) -> Command:
     """Options that every analysis has."""
     for option in (
-        click.option("--plot", "plot_file", type=click.Path(dir_okay=False), help="Draw it: .png, .svg, .pdf."),
+        click.option(
+            "--plot", "plot_file", type=click.Path(dir_okay=False), callback=_picture, help="Draw it: .png, .svg, .pdf."
+        ),
         click.option(
             "--json", "json_file", type=click.Path(dir_okay=False, allow_dash=True), is_flag=False, flag_value="-",
             help="Everything as JSON, to a file; without one, on standard output instead of the table.",
@@ -93,6 +103,8 @@ def nash_command(
     """
     evaluator = PayoffEvaluator(scenario, simulations, seed, num_agents=agents, num_threads=threads)
     names = _names(strategies)
+    if len(set(names)) < len(names):
+        raise click.UsageError(f"--strategies: expected different ones, got {strategies}")
     pool = np.array([archetype(name) for name in names]).reshape(-1, len(PARAMETERS))
     about = {
         "scenario": scenario, "num_agents": evaluator.num_players, "num_simulations": simulations, "seed": seed,
@@ -170,7 +182,10 @@ def _mixture(probabilities: Any, names: Sequence[str]) -> str:
 def _seats(
     evaluator: PayoffEvaluator, pool: Any, names: list[str], about: dict[str, Any], json_file: str | None
 ) -> None:
-    oracle = HeterogeneousDoubleOracle(evaluator, evaluator.space, num_restarts=3, seed=about["seed"])
+    oracle = HeterogeneousDoubleOracle(
+        evaluator, evaluator.space, num_simulations=2 * about["num_simulations"],
+        search_simulations=max(2, about["num_simulations"] // 4), num_restarts=3, seed=about["seed"],
+    )  # fmt: skip
     result = oracle.solve(pool, names)
     data = {**about, "profiles": [each.to_dict() for each in result.profiles], "starts": list(result.starts)}
 
