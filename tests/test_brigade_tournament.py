@@ -279,7 +279,8 @@ def test_summaries():
     games = [Replay.play("rest_trap", ["firefighter", "free_rider", "hero", "liar"], seed=seed) for seed in range(6)]
     found = summarise(games)
     teams = [game.rewards.sum() for game in games]
-    assert found.team_reward.mean == pytest.approx(np.mean(teams)) and found.team_reward_std == pytest.approx(np.std(teams, ddof=1))
+    assert found.team_reward.mean == pytest.approx(np.mean(teams))
+    assert found.team_reward_std == pytest.approx(np.std(teams, ddof=1))
     assert sum(found.agent_rewards) == pytest.approx(found.team_reward.mean)
     # nights that were played, and what was done in them: the first evening is no night
     assert found.nights == np.mean([len(game.actions) for game in games])

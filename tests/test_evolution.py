@@ -143,8 +143,9 @@ def test_the_reported_fitness_is_of_games_that_chose_nobody():
 def test_elites_that_keep_their_estimate_are_not_played_again():
     hill = Hill()
     kept = evolution.evolve(
-        hill, dimensions=2, population_size=10, elite_size=4, num_generations=3, elites="keep", patience=None, seed=0, **QUIET
-    )
+        hill, dimensions=2, population_size=10, elite_size=4, num_generations=3, elites="keep", patience=None, seed=0,
+        **QUIET,
+    )  # fmt: skip
     assert [count for count, *_ in hill.calls] == [10, 6, 6, 6, 4, 1]
     assert [each.evaluations for each in kept.history] == [10, 6, 6, 6]
     best = [each.best for each in kept.history]
@@ -188,8 +189,9 @@ def test_it_starts_where_it_is_told():
     start = np.full((1, 3), 0.7)
     for method in evolution.METHODS:
         found = evolution.evolve(
-            Hill(noise=1e-6), method=method, dimensions=3, initial=start, num_generations=0, population_size=8, seed=1, **QUIET
-        )
+            Hill(noise=1e-6), method=method, dimensions=3, initial=start, num_generations=0, population_size=8, seed=1,
+            **QUIET,
+        )  # fmt: skip
         # CMA-ES starts around it, the genetic algorithm with it
         assert found.fitness == pytest.approx(0, abs=1e-5) if method == "ga" else found.fitness > -1
 
