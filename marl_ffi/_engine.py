@@ -39,15 +39,11 @@ class NativeEngine:
     def __init__(
         self, env_id: str, num_envs: int, num_threads: int | None, autoreset_mode: str, config: Mapping[str, Any]
     ) -> None:
-        self._ffi, self._lib = _library.get()
-        err = _library.new_error()
-        made = self._ffi.new("marl_vec_env **")
-        status = self._lib.marl_vec_env_new(
-            _library.c_text(env_id), _library.to_json(dict(config)), num_envs, num_threads or 0,
-            _MODES[autoreset_mode], made, err,
+        _, self._lib = _library.get()
+        self._handle = _library.new_handle(
+            "marl_vec_env", _library.c_text(env_id), _library.to_json(dict(config)), num_envs, num_threads or 0,
+            _MODES[autoreset_mode],
         )  # fmt: skip
-        _library.check(status, err)
-        self._handle = self._ffi.gc(made[0], self._lib.marl_vec_env_free)
         self.num_envs = num_envs
         spec = json.loads(_library.text_of(self._lib.marl_vec_env_spec, self._handle))
         info_offsets, info_bytes = spec.pop("info_offsets"), spec.pop("infos_bytes")
@@ -100,12 +96,12 @@ class NativeEngine:
         return made
 
     def _make_io(self, out: SimpleNamespace, keep: Callable[[Array], Any] | None = None) -> Any:
-        ffi, keep = self._ffi, keep or self._keep
-        io = ffi.new("marl_step_io *")
-        io.size = ffi.sizeof("marl_step_io")
+        keep = keep or self._keep
+        io = _library.struct("marl_step_io")
+        io.size = _library.size_of("marl_step_io")
         for name in ("observations", "rewards", "final_observations"):
             array = getattr(out, name)
-            setattr(io, name, ffi.cast("void *", keep(array)))
+            setattr(io, name, keep(array))
             setattr(io, f"{name}_bytes", array.nbytes)
         for name in ("terminations", "truncations", "final_mask", "episode_returns", "episode_lengths"):
             array = getattr(out, name)
@@ -115,21 +111,13 @@ class NativeEngine:
 
     def _prepare_step(self, dtype: str) -> None:
         buffer = aligned(self._action_shape, dtype)
-        io = self._ffi.new("marl_step_io *", self._io[0])
+        io = _library.struct("marl_step_io", self._io)
         io.actions = self._keep(buffer)
         io.actions_bytes = buffer.nbytes
         io.actions_dtype = _DTYPES[dtype]
         self._kept.append(io)
-        # Locals, not attributes: this is the hot path of single environments.
-        step, handle, nothing = self._lib.marl_vec_env_step, self._handle, self._ffi.NULL
-
-        def run() -> None:
-            if step(handle, io, nothing):
-                # Once more, with a place for the error that no other thread writes to.
-                err = _library.new_error()
-                _library.check(step(handle, io, err), err)
-
-        self.action_buffers[dtype], self.step_fast[dtype] = buffer, run
+        self.action_buffers[dtype] = buffer
+        self.step_fast[dtype] = _library.repeatable(self._lib.marl_vec_env_step, self._handle, io)
 
     def reset(
         self,
@@ -139,7 +127,7 @@ class NativeEngine:
         options: Mapping[str, Any] | None,
     ) -> None:
         """Start new episodes; see `marl_vec_env_reset`."""
-        null = self._ffi.NULL
+        null = _library.null()
         out = self.out.observations
         for name, array in (("seeds", seeds), ("seeded", seeded), ("mask", mask)):
             self._check_shape(name, array, (self.num_envs,))
@@ -150,7 +138,7 @@ class NativeEngine:
             null if seeded is None else pointer(np.ascontiguousarray(seeded, np.bool_), "bool"),
             null if mask is None else pointer(np.ascontiguousarray(mask, np.bool_), "bool"),
             _library.to_json(dict(options)) if options else null,
-            self._ffi.cast("void *", self._io.observations), out.nbytes, err,
+            self._io.observations, out.nbytes, err,
         )  # fmt: skip
         _library.check(status, err)
 
@@ -159,7 +147,7 @@ class NativeEngine:
         self._check_shape("actions", actions, self._action_shape)
         actions = _aligned(actions)
         # A struct for this call alone: another thread may be about to step, too.
-        io = self._ffi.new("marl_step_io *", self._io[0])
+        io = _library.struct("marl_step_io", self._io)
         try:
             io.actions_dtype = _DTYPES[actions.dtype.name]
         except KeyError:
@@ -237,7 +225,7 @@ class NativeEngine:
         chosen = None if mask is None else pointer(np.ascontiguousarray(mask, np.bool_), "bool")
         status = self._lib.marl_vec_env_set_column(
             self._opened(), _library.c_text(name), pointer(array, field["dtype"]), array.nbytes,
-            self._ffi.NULL if chosen is None else chosen, err,
+            _library.null() if chosen is None else chosen, err,
         )  # fmt: skip
         _library.check(status, err)
 
