@@ -2,6 +2,7 @@
 
 import copy
 import json
+import random
 
 import numpy as np
 import pytest
@@ -155,7 +156,7 @@ def night_of(what):
         (put("generator", "seed", 1.5), "generator.seed"),
         (put("agents", ["a"]), "agents: expected 4 names, got 1"),
         (put("agents", 3), "agents: expected a list of names"),
-        (put("early", {"N_spark": 3}), "early: expected rho_ignite and N_spark with 'python-2025-11' only"),
+        (put("early", {"N_spark": 3}), "early: expected rho_ignite, 0 to 1, and N_spark, a whole number"),
         (put("scenario", "num_house", 3), "unknown scenario field 'num_house'; did you mean 'num_houses'"),
         (put("scenario", "penalty_own_house_burns", -10), "penalty_own_house_burns: expected a number >= 0"),
         (put("scenario", []), "scenario: expected a dictionary"),
@@ -288,6 +289,40 @@ def test_files_that_are_no_text_are_refused(tmp_path):
         Replay.load(tmp_path / "game.json")
     with pytest.raises(OSError, match="no_such_file"):
         Replay.load(tmp_path / "no_such_file.json")
+
+
+def places(value, path=()):
+    """Paths to everything in nested lists and dictionaries."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        yield (*path, key)
+        yield from places(child, (*path, key))
+
+
+def test_random_damage_is_refused_or_does_no_harm():
+    draw = random.Random(0)
+    junk = [None, True, -1, 0, 1, 2, 255, 10**30, 1.5, float("nan"), "", "x", [], [1], [[1]], {}, {"a": 1}, [None] * 4]
+    kinds = {"refused": 0, "harmless": 0}
+    whole = Replay.play(scenario("hard", max_nights=4, commitment_mode="two_phase"), ["hero", "liar"], 1).to_dict()
+    for _ in range(1500):
+        values = copy.deepcopy(whole)
+        *path, key = draw.choice(list(places(values)))
+        parent = values
+        for step in path:
+            parent = parent[step]
+        if draw.random() < 0.2:
+            del parent[key]
+        else:
+            parent[key] = copy.deepcopy(draw.choice(junk))
+        try:
+            replay = Replay.from_dict(values)
+        except ReplayError:
+            kinds["refused"] += 1
+        else:
+            kinds["harmless"] += 1
+            assert Replay.from_json(replay.to_json()) == replay
+            assert replay.text() and replay.html()
+    assert min(kinds.values()) > 20, kinds
 
 
 # -- looking ------------------------------------------------------------------------------------------------------------
