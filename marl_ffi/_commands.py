@@ -12,6 +12,7 @@ import click
 import marl_ffi
 
 from . import _console, bench, demo
+from ._commands_brigade import COMMANDS as BRIGADE_COMMANDS
 from ._commands_replay import replay_command
 from .bench import Disagreement
 from .errors import MarlError
@@ -33,7 +34,8 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-cli.add_command(replay_command)
+for each in (*BRIGADE_COMMANDS, replay_command):
+    cli.add_command(each)
 
 
 @cli.command("demo")
@@ -72,7 +74,7 @@ def demo_command(
     "--json", "json_file", type=click.Path(dir_okay=False, allow_dash=True), help="Also write the results."
 )
 def bench_command(sections: tuple[str, ...], everything: bool, rounds: int, json_file: str | None) -> int:
-    """Race against numba and NumPy on this machine. SECTIONS: market, observers, env, batch.
+    """Race against numba, NumPy and Gymnasium on this machine. SECTIONS: market, observers, env, batch, classic.
 
     Exits with 1 if a requirement is missed.
     """
