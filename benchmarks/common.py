@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 BACKENDS = ("rust", "numba", "numpy")
-ENVIRONMENTS = ("ElectricityMarket-v0",)
+CLASSIC = ("CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Pendulum-v1", "Acrobot-v1")
+ENVIRONMENTS = ("ElectricityMarket-v0", *CLASSIC)
 
 SETS = 64  # different inputs in turn, so that no branch predictor learns one by heart
 CALLS = 1000  # calls in one timed pass: a pass of 1 ms is 1 us per call

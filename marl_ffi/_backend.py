@@ -58,7 +58,7 @@ def list_envs() -> list[str]:
     if backend() == "rust":
         from . import _library
 
-        return _library.env_ids()
+        return sorted(_library.env_ids())
     from .reference.vec_env import env_ids
 
     return env_ids()

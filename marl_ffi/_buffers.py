@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,11 @@ from . import _library, errors
 Array = npt.NDArray[Any]
 
 _C_TYPES = {
-    "float32": "float", "float64": "double", "int32": "int32_t", "int64": "int64_t",
-    "uint8": "uint8_t", "bool": "uint8_t", "uint64": "uint64_t", "uint32": "uint32_t",
+    np.dtype(name): f"{c_type}[]"
+    for name, c_type in (
+        ("float32", "float"), ("float64", "double"), ("int32", "int32_t"), ("int64", "int64_t"),
+        ("uint8", "uint8_t"), ("bool", "uint8_t"), ("uint64", "uint64_t"), ("uint32", "uint32_t"),
+    )
 }  # fmt: skip
 
 
@@ -39,7 +44,13 @@ def pointer(array: Array, dtype: str, *, writable: bool = False) -> Any:
     if writable and not array.flags.writeable:
         raise errors.error_for("invalid_argument", "expected an array that can be written, got a read-only one")
     ffi, _ = _library.get()
-    return ffi.from_buffer(f"{_C_TYPES[dtype]}[]", array, require_writable=writable)
+    return ffi.from_buffer(_C_TYPES[array.dtype], array, require_writable=writable)
+
+
+def quick_pointer(dtype: npt.DTypeLike) -> Callable[[Array], Any]:
+    """A faster `pointer` for arrays that are known to be of `dtype`: a ValueError unless they are C-ordered."""
+    ffi, _ = _library.get()
+    return partial(ffi.from_buffer, ffi.typeof(_C_TYPES[np.dtype(dtype)]))
 
 
 def raw_pointer(array: Array, *, writable: bool = False) -> Any:

@@ -74,7 +74,7 @@ def demo_command(
     "--json", "json_file", type=click.Path(dir_okay=False, allow_dash=True), help="Also write the results."
 )
 def bench_command(sections: tuple[str, ...], everything: bool, rounds: int, json_file: str | None) -> int:
-    """Race against numba and NumPy on this machine. SECTIONS: market, observers, env, batch.
+    """Race against numba, NumPy and Gymnasium on this machine. SECTIONS: market, observers, env, batch, classic.
 
     Exits with 1 if a requirement is missed.
     """

@@ -12,10 +12,13 @@ import numpy.typing as npt
 
 from . import _library, _memory, errors
 from ._buffers import aligned, pointer
+from ._leases import Leases
 
 Array = npt.NDArray[Any]
 
 _MODES = {"NextStep": 0, "SameStep": 1, "Disabled": 2}
+# What a rollout may leave out.
+_EXTRAS = ("final_observations", "final_mask", "episode_returns", "episode_lengths")
 _DTYPES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3}
 
 
@@ -34,6 +37,8 @@ class NativeEngine:
             and infos, a dictionary of arrays (E, ...).
         action_buffers: dtype name -> array (E, A, ...) that `step_fast[dtype]` reads.
         step_fast: dtype name -> callable without arguments that steps with what is in that buffer.
+        step_bare: dtype name -> the same in two parts, for who cannot afford one more Python call: the C function
+            and its three arguments, which returns 0 or refuses, and a callable that then raises the error.
     """
 
     def __init__(
@@ -63,30 +68,39 @@ class NativeEngine:
             for info, offset in zip(spec["infos"], info_offsets, strict=True)
         }
         self._kept: list[Any] = []
-        self._io = self._make_io(self.out)
+        self._io = self._own_io = self._make_io(self.out)
         if info_bytes:
             self._io.infos = self._keep(self._infos)
             self._io.infos_bytes = info_bytes
+        self._own_out = self.out
+        self._leases = Leases(self.out)
+        self._dtype_codes = {np.dtype(name): code for name, code in _DTYPES.items()}
+        self._spare: dict[np.dtype[Any], list[Any]] = {np.dtype(name): [] for name in spec["action_dtypes"]}
         self.action_buffers: dict[str, Array] = {}
         self.step_fast: dict[str, Callable[[], None]] = {}
+        self.step_bare: dict[str, tuple[Callable[..., int], tuple[Any, Any, Any], Callable[[], None]]] = {}
         for dtype in spec["action_dtypes"]:
             self._prepare_step(dtype)
 
-    def _outputs(self, lead: tuple[int, ...], make: Callable[..., Array] = aligned) -> SimpleNamespace:
+    def _outputs(
+        self, lead: tuple[int, ...], make: Callable[..., Array] = aligned, extras: tuple[str, ...] = _EXTRAS
+    ) -> SimpleNamespace:
         """Arrays for the results of a step, or of as many steps as `lead` says."""
         spec, rows = self.spec, (*lead, self.num_envs)
         agents = len(spec["agents"])
-        observations = (*rows, *self._agents, *spec["observation_shape"])
-        return SimpleNamespace(
-            observations=make(observations, spec["observation_dtype"]),
-            rewards=make((*rows, agents), spec["reward_dtype"]),
-            terminations=make(rows, np.bool_),
-            truncations=make(rows, np.bool_),
-            final_observations=make(observations, spec["observation_dtype"]),
-            final_mask=make(rows, np.bool_),
-            episode_returns=make((*rows, agents), np.float64),
-            episode_lengths=make(rows, np.int64),
-        )
+        observations = (*rows, *self._agents, *spec["observation_shape"]), spec["observation_dtype"]
+        shapes = {
+            "observations": observations,
+            "rewards": ((*rows, agents), spec["reward_dtype"]),
+            "terminations": (rows, np.bool_),
+            "truncations": (rows, np.bool_),
+            "final_observations": observations,
+            "final_mask": (rows, np.bool_),
+            "episode_returns": ((*rows, agents), np.float64),
+            "episode_lengths": (rows, np.int64),
+        }
+        wanted = (name for name in shapes if name in extras or name not in _EXTRAS)
+        return SimpleNamespace(**{name: make(*shapes[name]) for name in wanted})
 
     def _info(self, info: Mapping[str, Any], offset: int) -> Array:
         shape = (self.num_envs, *info["shape"])
@@ -100,18 +114,21 @@ class NativeEngine:
         return made
 
     def _make_io(self, out: SimpleNamespace, keep: Callable[[Array], Any] | None = None) -> Any:
-        ffi, keep = self._ffi, keep or self._keep
-        io = ffi.new("marl_step_io *")
-        io.size = ffi.sizeof("marl_step_io")
-        for name in ("observations", "rewards", "final_observations"):
-            array = getattr(out, name)
-            setattr(io, name, ffi.cast("void *", keep(array)))
-            setattr(io, f"{name}_bytes", array.nbytes)
-        for name in ("terminations", "truncations", "final_mask", "episode_returns", "episode_lengths"):
-            array = getattr(out, name)
-            setattr(io, name, keep(array))
-            setattr(io, f"{name}_len", array.size)
+        io = self._ffi.new("marl_step_io *")
+        io.size = self._ffi.sizeof("marl_step_io")
+        self._point(io, out, keep or self._keep)
         return io
+
+    def _point(self, io: Any, out: SimpleNamespace, keep: Callable[[Array], Any]) -> None:
+        """Have `io` point to the arrays of `out`, which somebody keeps alive."""
+        ffi = self._ffi
+        for name, array in vars(out).items():
+            if name in ("observations", "rewards", "final_observations"):
+                setattr(io, name, ffi.cast("void *", keep(array)))
+                setattr(io, f"{name}_bytes", array.nbytes)
+            elif name != "infos":
+                setattr(io, name, keep(array))
+                setattr(io, f"{name}_len", array.size)
 
     def _prepare_step(self, dtype: str) -> None:
         buffer = aligned(self._action_shape, dtype)
@@ -123,13 +140,17 @@ class NativeEngine:
         # Locals, not attributes: this is the hot path of single environments.
         step, handle, nothing = self._lib.marl_vec_env_step, self._handle, self._ffi.NULL
 
+        def explain() -> None:
+            # Once more, with a place for the error that no other thread writes to: a refused call changed nothing.
+            err = _library.new_error()
+            _library.check(step(handle, io, err), err)
+
         def run() -> None:
             if step(handle, io, nothing):
-                # Once more, with a place for the error that no other thread writes to.
-                err = _library.new_error()
-                _library.check(step(handle, io, err), err)
+                explain()
 
         self.action_buffers[dtype], self.step_fast[dtype] = buffer, run
+        self.step_bare[dtype] = step, (handle, io, nothing), explain
 
     def reset(
         self,
@@ -156,25 +177,72 @@ class NativeEngine:
 
     def step(self, actions: Array) -> None:
         """Step all environments with `actions`, C-ordered (E, A, ...), read in place."""
-        self._check_shape("actions", actions, self._action_shape)
-        actions = _aligned(actions)
-        # A struct for this call alone: another thread may be about to step, too.
-        io = self._ffi.new("marl_step_io *", self._io[0])
+        if actions.shape != self._action_shape:
+            self._check_shape("actions", actions, self._action_shape)
         try:
-            io.actions_dtype = _DTYPES[actions.dtype.name]
+            spare = self._spare[actions.dtype]
         except KeyError:
             raise errors.error_for("dtype_mismatch", f"actions: {actions.dtype} is no dtype of actions") from None
-        io.actions = source = pointer(actions, actions.dtype.name)  # noqa: F841 (kept alive during the call)
-        io.actions_bytes = actions.nbytes
-        err = _library.new_error()
-        _library.check(self._lib.marl_vec_env_step(self._opened(), io, err), err)
+        if not actions.flags.carray:  # C order, aligned, the caller's to write; most are
+            actions = np.require(actions, requirements=["C", "A"])
+        handle, source = self._opened(), self._ffi.from_buffer(actions)
+        # Another thread may be about to step, too: a struct belongs to one call at a time.
+        try:
+            io = spare.pop()
+        except IndexError:
+            io = self._ffi.new("marl_step_io *", self._own_io[0])
+            io.actions_bytes, io.actions_dtype = actions.nbytes, _DTYPES[actions.dtype.name]
+        io.actions = source
+        try:
+            if self._lib.marl_vec_env_step(handle, io, self._ffi.NULL):
+                # Once more, with a place for the error that no other thread writes to.
+                err = _library.new_error()
+                _library.check(self._lib.marl_vec_env_step(handle, io, err), err)
+        finally:
+            spare.append(io)
 
-    def rollout(self, num_steps: int, actions: Array | None) -> dict[str, Array]:
-        """Step `num_steps` times in one call; arrays with a leading axis of that length."""
+    def lease(self) -> bool:
+        """Let the next step write to arrays that nobody refers to, which `out` has then: the caller may give them away.
+
+        False where references cannot be counted: then `out` stays what it is, and has to be copied.
+        """
+        leased = self._leases.take()
+        if leased is None:
+            return False
+        if leased.io is None:
+            leased.io = self._ffi.new("marl_step_io *", self._own_io[0])
+            self._point(leased.io, leased.out, leased.keep)
+            if leased.out.infos:
+                leased.io.infos = leased.keep(leased.info_bytes)
+        self.out, self._io = leased.out, leased.io
+        return True
+
+    def give_back(self) -> None:
+        """Have `out` be the engine's own arrays again."""
+        self.out, self._io = self._own_out, self._own_io
+
+    def step_alone(self, actions: Array) -> None:
+        """`step`, faster, with actions that were checked for dtype and shape, where no other thread can be inside."""
+        if not actions.flags.aligned:
+            actions = actions.copy()
+        io = self._io
+        io.actions = source = self._ffi.from_buffer(actions)  # noqa: F841 (kept alive during the call)
+        io.actions_bytes = actions.nbytes
+        io.actions_dtype = self._dtype_codes[actions.dtype]
+        if self._lib.marl_vec_env_step(self._opened(), io, self._ffi.NULL):
+            err = _library.new_error()
+            _library.check(self._lib.marl_vec_env_step(self._opened(), io, err), err)
+
+    def rollout(self, num_steps: int, actions: Array | None, extras: bool = True) -> dict[str, Array]:
+        """Step `num_steps` times in one call; arrays with a leading axis of that length.
+
+        Without `extras`, nothing is reported of the ends of episodes but the flags.
+        """
         self._check_shape("actions", actions, (num_steps, *self._action_shape))
-        out = self._outputs((num_steps,), _memory.empty)
-        # The rest is written in every row; this one only where an episode ends.
-        out.final_observations.fill(0)
+        out = self._outputs((num_steps,), _memory.empty, _EXTRAS if extras else ())
+        if extras:
+            # The rest is written in every row; this one only where an episode ends.
+            out.final_observations.fill(0)
         kept: list[Any] = []
 
         def keep(array: Array) -> Any:
@@ -188,7 +256,7 @@ class NativeEngine:
             io.actions_out, io.actions_out_bytes = keep(drawn), drawn.nbytes
         else:
             actions = _aligned(actions)
-            drawn = _memory.copy(actions)
+            drawn = actions
             io.actions, io.actions_bytes = keep(actions), actions.nbytes
             io.actions_dtype = _DTYPES[actions.dtype.name]
         err = _library.new_error()
@@ -273,3 +341,4 @@ class NativeEngine:
         """Give the library's memory back, once nothing refers to it any more."""
         self._handle = None
         self.step_fast.clear()
+        self.step_bare.clear()

@@ -19,7 +19,9 @@ SMALL = 1 << 16  # bytes below which the allocator of NumPy does as well
 MOST_IDLE = 1 << 28  # bytes that are kept at most
 ALIGNMENT = 64
 
-_idle: dict[int, list[bytearray]] = {}
+# Memory, and where in it the first aligned byte lies, by size.
+_Block = tuple[bytearray, int]
+_idle: dict[int, list[_Block]] = {}
 _idle_bytes = 0
 
 
@@ -27,7 +29,7 @@ class _Loan(weakref.ref[Array]):
     """Knows which memory an array borrowed, and gives it back when the array is gone."""
 
     __slots__ = ("block",)
-    block: bytearray
+    block: _Block
 
 
 # By id: a weak reference is as unhashable as the array it refers to.
@@ -37,7 +39,7 @@ _loans: dict[int, _Loan] = {}
 def _give_back(loan: _Loan) -> None:
     global _idle_bytes
     _loans.pop(id(loan), None)
-    size = len(loan.block)
+    size = len(loan.block[0])
     if _idle_bytes + size <= MOST_IDLE:
         # Another thread may do the same: then a little more is kept than meant, or the count is a little off.
         _idle_bytes += size
@@ -54,12 +56,12 @@ def empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         return np.empty(shape, dtype)
     try:
         block = _idle[size + ALIGNMENT].pop()
-        _idle_bytes -= len(block)
+        _idle_bytes -= size + ALIGNMENT
     except (KeyError, IndexError):
-        block = bytearray(size + ALIGNMENT)
-    address = np.frombuffer(block, np.uint8).__array_interface__["data"][0]
+        memory = bytearray(size + ALIGNMENT)
+        block = memory, -np.frombuffer(memory, np.uint8).ctypes.data % ALIGNMENT
     # Views of this array refer to it and not past it, for it is the first that is an array: it goes last.
-    array = np.frombuffer(block, dtype, count, -address % ALIGNMENT)
+    array = np.frombuffer(block[0], dtype, count, block[1])
     loan = _Loan(array, _give_back)
     loan.block = block
     _loans[id(loan)] = loan

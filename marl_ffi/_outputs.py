@@ -29,22 +29,22 @@ class Rollout(dict[str, Array]):
 
 
 def step_infos(
-    out: Any, present: npt.NDArray[np.bool_], episode_returns: Array, given: Callable[[Array], Array]
+    out: Any, present: Callable[[], npt.NDArray[np.bool_]], episode_returns: Array, given: Callable[[Array], Array]
 ) -> dict[str, Any]:
     """The infos of one step as Gymnasium lays them out: an array `k` and a mask `_k`, no empty keys.
 
     Args:
         out: the engine's arrays.
-        present: environments (E,) that have infos: those that stepped and were not reset instead.
+        present: tells the environments (E,) that have infos: those that stepped and were not reset instead.
         episode_returns: returns of the episodes that ended, in the shape of the rewards.
         given: makes of an engine's array what the caller may have: a copy, or the view itself.
     """
     infos: dict[str, Any] = {}
-    if out.infos and present.any():
+    if out.infos and (stepped := present()).any():
         for name, array in out.infos.items():
             infos[name] = given(array)
-            infos[f"_{name}"] = present.copy()
-    if out.final_mask.any():
+            infos[f"_{name}"] = stepped.copy()
+    if 1 in out.final_mask.tobytes():  # a search in bytes takes a fraction of the time of `any`
         infos["final_obs"] = given(out.final_observations)
         infos["final_mask"] = given(out.final_mask)
         infos["episode_return"] = given(episode_returns)

@@ -102,6 +102,8 @@ class ActionDoor:
         view: flat memory view of the buffer of the action space's own dtype. `view[:] = action` is the
             short way in: it takes an array of exactly that dtype and size and refuses everything else.
         run: steps the engine with what is in that buffer.
+        bare: the same for the hottest path: a function, its three arguments, and a callable. If the function
+            returns anything but 0 or None, the callable raises why.
     """
 
     def __init__(self, engine: Any, space: spaces.Space[Any]) -> None:
@@ -112,6 +114,9 @@ class ActionDoor:
         for name in spec["action_dtypes"]:
             self._doors[np.dtype(name)] = _door(engine, name, (1, 1, *self._shape))
         self.view, self.run = self._doors[np.dtype(space.dtype)]
+        run, name = self.run, np.dtype(space.dtype).name
+        parts = getattr(engine, "step_bare", None)
+        self.bare = parts[name] if parts else (lambda *_: run(), (None, None, None), run)
         self._others = [door for door in self._doors.values() if door[0] is not self.view]
 
     def write(self, action: Any) -> Run:

@@ -1,11 +1,11 @@
-"""Rust against numba against NumPy, on this machine, by rules that give the rival its due.
+"""Rust against numba, NumPy and Gymnasium, on this machine, by rules that give the rival its due.
 
 * Both sides run in one process, warm, on the same inputs, which rotate over at least 64 sets.
 * Equal work: arrays in, arrays out. Before a race both sides must agree on every input set.
 * Rounds of the two sides alternate, so that a busy machine slows both; medians are compared.
 * One thread, unless a row says otherwise.
 
-The rows live in `bench_market.py` and `bench_env.py`; this file races and reports them.
+The rows live in `bench_market.py`, `bench_env.py` and `bench_classic.py`; this file races and reports them.
 """
 
 from __future__ import annotations
@@ -127,9 +127,9 @@ def all_cases() -> list[Case]:
         import numba  # noqa: F401
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("the benchmarks race against numba: pip install marl_ffi[numba]") from error
-    from . import bench_brigade, bench_env, bench_market
+    from . import bench_brigade, bench_classic, bench_env, bench_market
 
-    return [*bench_market.cases(), *bench_env.cases(), *bench_brigade.cases()]
+    return [*bench_market.cases(), *bench_env.cases(), *bench_classic.cases(), *bench_brigade.cases()]
 
 
 def select(cases: Iterable[Case], sections: Sequence[str] = (), everything: bool = False) -> list[Case]:

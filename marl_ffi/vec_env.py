@@ -44,6 +44,10 @@ def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
+def _view(array: Array) -> Array:
+    return array.view()
+
+
 class VecEnv(BatchedSpaces):
     """`num_envs` copies of the environment `id`, with every agent's data in one array.
 
@@ -100,14 +104,14 @@ class VecEnv(BatchedSpaces):
         self.agents = [agent["name"] for agent in self.spec["agents"]]
         self.num_agents = len(self.agents)
 
-        self._out = engine.out
-        single = not self.spec["multi_agent"]
-        self._rewards = engine.out.rewards[:, 0] if single else engine.out.rewards
-        self._episode_returns = engine.out.episode_returns[:, 0] if single else engine.out.episode_returns
+        self._single = single = not self.spec["multi_agent"]
+        self._is_native = hasattr(engine, "step_alone")
+        self._lends = self.copy and self._is_native
         action = tuple(self.spec["action_shape"])
         self._engine_shape = (self.num_envs, self.num_agents, *action)
         self._action_shape = (self.num_envs, *action) if single else self._engine_shape
-        self._action_axes = "num_envs" if single else "num_envs, num_agents"
+        axes = "num_envs" if single else "num_envs, num_agents"
+        self._action_layout, self._rollout_layout = f"({axes}, *action_shape)", f"(T, {axes}, *action_shape)"
         self._read_actions = arguments.ActionReader(self.spec)
         # Episodes that ended in the last step: the next one resets them in NextStep mode, and then there are
         # no infos for them. None after `restore`, when only the engine's clocks still tell.
@@ -128,12 +132,15 @@ class VecEnv(BatchedSpaces):
         engine = self._opened()
         numbers, seeded = arguments.seeds(seed, self.num_envs)
         mask, others = arguments.reset_options(options, self.num_envs)
+        self._own_arrays(engine)
         engine.reset(numbers, seeded, mask, others)
+        if self._lends and mask is not None:
+            engine.observe()  # the others', which the last steps wrote elsewhere
         if self._ended is not None:
             self._ended[... if mask is None else mask] = False
         elif mask is None:
             self._ended = np.zeros(self.num_envs, np.bool_)
-        return self._given(self._out.observations), {}
+        return self._given(engine.out.observations), {}
 
     @_alone
     def step(self, actions: Any) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
@@ -156,28 +163,44 @@ class VecEnv(BatchedSpaces):
             NotResetError, EpisodeOverError: nothing to step. In all cases nothing was stepped.
         """
         engine = self._opened()
-        array = self._read_actions(actions, self._action_shape, f"({self._action_axes}, *action_shape)")
-        if not self.copy:
-            self._check_not_ours(array)
-        engine.step(array.reshape(self._engine_shape))
-        out, given = self._out, self._given
-        infos = step_infos(out, self._present(), self._episode_returns, given)
-        self._ended = out.terminations | out.truncations
+        array = self._read_actions(actions, self._action_shape, self._action_layout)
+        given = self._given
+        if self._is_native:
+            if self._lends and engine.lease():
+                given = _view
+            try:
+                engine.step_alone(array)
+            except InvalidInputError:
+                self._check_not_ours(array)
+                raise
+        else:
+            if not self.copy:
+                self._check_not_ours(array)
+            engine.step(array.reshape(self._engine_shape))
+        out = engine.out
+        rewards, returns = out.rewards, out.episode_returns
+        if self._single:
+            rewards, returns = rewards[:, 0], returns[:, 0]
+        infos = step_infos(out, self._present, returns, given)
+        if out.infos:
+            self._ended = out.final_mask.copy()
         return (
             given(out.observations),
-            given(self._rewards),
+            given(rewards),
             given(out.terminations),
             given(out.truncations),
             infos,
         )
 
     @_alone
-    def rollout(self, actions: Any) -> Rollout:
+    def rollout(self, actions: Any, *, extras: bool = True) -> Rollout:
         """Many steps in one call.
 
         Args:
             actions: array (T, E, A, *action_shape), or the integer T: then every environment samples its own
                 actions, uniform in the action space, from a generator with the environment's seed.
+            extras: whether to report the ends of episodes: `final_observations`, `final_mask`, `episode_returns`
+                and `episode_lengths`. Of cheap environments they are half of what has to be written to memory.
 
         Returns:
             The arrays of all steps, each with a leading axis T; fresh memory.
@@ -192,22 +215,25 @@ class VecEnv(BatchedSpaces):
             steps = len(actions)
             if steps == 0:
                 raise ShapeError("actions: expected at least one step, got 0")
-            layout = f"(T, {self._action_axes}, *action_shape)"
-            given = self._read_actions(actions, (steps, *self._action_shape), layout)
+            given = self._read_actions(actions, (steps, *self._action_shape), self._rollout_layout)
             given = given.reshape(steps, *self._engine_shape)
         self._ended = None  # should a later step of the rollout be refused
-        arrays = engine.rollout(steps, given)
+        self._own_arrays(engine)
+        arrays = engine.rollout(steps, given, bool(extras))
         self._ended = arrays["terminations"][-1] | arrays["truncations"][-1]
         if not self.spec["multi_agent"]:
             for name in ("rewards", "actions", "episode_returns"):
-                arrays[name] = arrays[name][:, :, 0]
+                if name in arrays:
+                    arrays[name] = arrays[name][:, :, 0]
         return Rollout(arrays)
 
     @_alone
     def observe(self) -> Array:
         """The observations of the present state (E, A, *observation_shape), for instance after `restore`."""
-        self._opened().observe()
-        return self._given(self._out.observations)
+        engine = self._opened()
+        self._own_arrays(engine)
+        engine.observe()
+        return self._given(engine.out.observations)
 
     def snapshot(self) -> bytes:
         """Everything that decides the future, as bytes: states, clocks, generators."""
@@ -222,6 +248,7 @@ class VecEnv(BatchedSpaces):
         engine = self._opened()
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise DtypeError(f"snapshot: expected bytes, got {type(data).__name__}")
+        self._own_arrays(engine)
         engine.restore(bytes(data))
         self._ended = None
 
@@ -256,6 +283,7 @@ class VecEnv(BatchedSpaces):
             for name, array in before.items():
                 engine.set_column(name, array, None)
             raise
+        self._own_arrays(engine)
         engine.observe()
 
     @_alone
@@ -305,6 +333,11 @@ class VecEnv(BatchedSpaces):
     def _given(self, array: Array) -> Array:
         return _memory.copy(array) if self.copy else array
 
+    def _own_arrays(self, engine: Any) -> None:
+        # What was lent for the last step is the caller's by now.
+        if self._lends:
+            engine.give_back()
+
     def _present(self) -> npt.NDArray[np.bool_]:
         """Environments that took a step, not a reset, in the last call of `step`."""
         if self.autoreset_mode is not AutoresetMode.NEXT_STEP:
@@ -316,7 +349,7 @@ class VecEnv(BatchedSpaces):
 
     def _check_not_ours(self, actions: Array) -> None:
         # Without copies the caller holds views of the memory that a step writes while it reads the actions.
-        out = self._out
+        out = self._engine.out
         for array in (out.observations, out.rewards, out.final_observations, *out.infos.values()):
             if np.may_share_memory(actions, array):
                 raise InvalidInputError("actions: a view of this environment's own outputs; pass a copy")

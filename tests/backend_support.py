@@ -1,4 +1,4 @@
-"""Everything of the market in one call, on whatever backend runs: for processes that a test compares."""
+"""Everything of the environments in one call, on whatever backend runs: for processes that a test compares."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from parity_support import (
     MARKET,
     hash_of,
     random_actions,
+    random_classic_config,
     random_config,
     random_market,
     random_rules,
@@ -18,6 +19,7 @@ from parity_support import (
 
 import marl_ffi as mf
 from marl_ffi.market import bess_params, competitive_params, default_params
+from marl_ffi.reference.classic import CLASSIC
 
 
 def kernels() -> Any:
@@ -84,6 +86,22 @@ def single_environments() -> Any:
     return [*results, {name: np.asarray(figure) for name, figure in told.items()}]
 
 
+def classic_control() -> Any:
+    """Batches and single environments of every classic control environment, in both precisions."""
+    results: list[Any] = []
+    for case, env_id in enumerate([*CLASSIC, *CLASSIC]):
+        rng = np.random.default_rng([4, case])
+        config = random_classic_config(rng, env_id)
+        with mf.VecEnv(env_id, 3, autoreset_mode=["NextStep", "SameStep"][case % 2], **config) as env:
+            results += [json.dumps(env.spec, sort_keys=True).encode(), env.reset(seed=case)[0]]
+            results += [list(env.step(random_actions(rng, env.spec, 3)[:, 0])) for _ in range(4)]
+            results += [dict(env.rollout(12)), env.state, env.seeds]
+        alone = mf.make(env_id, render_mode="rgb_array", **config)
+        results += [alone.reset(seed=2)[0], *alone.step(alone.action_space.low if case % 5 in (2, 3) else 1)[:2]]
+        results.append(alone.render())
+    return results
+
+
 REFUSED = (
     lambda: mf.market_clearing([], [], 1.0),
     lambda: mf.market_clearing([1.0], [np.nan], 1.0),
@@ -120,11 +138,11 @@ def refusals() -> list[str]:
     return reasons
 
 
-SECTIONS = (kernels, observers, vec_envs, single_environments)
+SECTIONS = (kernels, observers, vec_envs, single_environments, classic_control)
 
 
 def play() -> dict[str, Any]:
-    """Everything of the market on the backend in force: a hash per section, and what was refused how."""
+    """Everything on the backend in force: a hash per section, and what was refused how."""
     found: dict[str, Any] = {section.__name__: hash_of(section()) for section in SECTIONS}
     return found | {"refusals": refusals(), "envs": mf.list_envs(), "info": mf.build_info()}
 

@@ -183,22 +183,44 @@ def random_config(rng: np.random.Generator, **fixed: Any) -> dict[str, Any]:
     return config | fixed
 
 
+def random_classic_config(rng: np.random.Generator, env_id: str) -> dict[str, Any]:
+    """A configuration of a classic control environment."""
+    own: dict[str, dict[str, Any]] = {
+        "CartPole-v1": {
+            "sutton_barto_reward": bool(rng.integers(2)),
+            "kinematics_integrator": str(rng.choice(["euler", "semi-implicit euler"])),
+        },
+        "MountainCar-v0": {"goal_velocity": float(rng.choice([0.0, 0.02, -1.0]))},
+        "MountainCarContinuous-v0": {"goal_velocity": float(rng.choice([0.0, 0.02, -1.0]))},
+        "Pendulum-v1": {"g": float(rng.choice([10.0, 9.81, 0.0, -3.7]))},
+        "Acrobot-v1": {"book_or_nips": str(rng.choice(["book", "nips"]))},
+    }
+    steps = {} if rng.random() < 0.4 else {"max_episode_steps": int(rng.integers(1, 9))}
+    return {**own[env_id], **steps, "dtype": str(rng.choice(["float32", "float64"]))}
+
+
 def random_actions(rng: np.random.Generator, spec: dict[str, Any], *lead: int, dtype: Any = None) -> np.ndarray:
     """Actions of all agents within their bounds; beyond them where the environment clips."""
     spaces = [agent["action"] for agent in spec["agents"]]
+    chosen = rng.choice(spec["action_dtypes"]) if dtype is None else dtype
+    if spaces[0]["type"] == "discrete":
+        return rng.integers(0, [space["n"] for space in spaces], (*lead, len(spaces))).astype(chosen)
     low, high = (np.array([space[side] for space in spaces], np.float64) for side in ("low", "high"))
     actions = rng.uniform(low, high, (*lead, *low.shape))
     actions[rng.random(actions.shape) < 0.1] = 0  # null actions tie
-    if spec["config"]["out_of_range_actions"] == "clip":
+    # Classic control clips always, the market if told to.
+    if spec["config"].get("out_of_range_actions", "clip") == "clip":
         actions *= 1.5
-    return actions.astype(rng.choice(spec["action_dtypes"]) if dtype is None else dtype)
+    return actions.astype(chosen)
 
 
-def both_engines(count: int, threads: int, mode: str, config: dict[str, Any]) -> tuple[Any, Any]:
+def both_engines(
+    count: int, threads: int, mode: str, config: dict[str, Any], env_id: str = MARKET
+) -> tuple[Any, Any]:
     """The native engine and the reference, alike."""
     assert _backend.backend() == "rust"
-    native = _backend.make_engine(MARKET, count, threads, mode, config)
-    return native, vec_env.make_engine(MARKET, count, mode, config)
+    native = _backend.make_engine(env_id, count, threads, mode, config)
+    return native, vec_env.make_engine(env_id, count, mode, config)
 
 
 def told(engine: Any) -> dict[str, Any]:

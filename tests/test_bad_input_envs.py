@@ -118,9 +118,13 @@ def test_seats_that_cannot_be(case: tuple[dict[str, Any], str]) -> None:
 
 def test_unknown_names_are_answered_with_the_nearest() -> None:
     unknown = UnknownNameError
-    for name in ("ElectricityMarkt-v0", "electricitymarket-v0", "", "ElectricityMarket-v0\0x", "Pendulum-v1"):
+    near = {
+        "ElectricityMarkt-v0": MARKET, "electricitymarket-v0": MARKET, "": "v[01]", "ElectricityMarket-v0\0x": MARKET,
+        "Pendulum-v0": "Pendulum-v1", "cartpole-v1": "CartPole-v1",
+    }  # fmt: skip
+    for name, nearest in near.items():
         for door in (mf.spec, partial(mf.VecEnv, num_envs=1), mf.make, partial(mf.make_vec, num_envs=1)):
-            refused(unknown, "unknown_id", "ElectricityMarket-v0", door, name)
+            refused(unknown, "unknown_id", nearest, door, name)
     for name in (None, 3, b"ElectricityMarket-v0"):
         for door in (mf.spec, partial(mf.VecEnv, num_envs=1), mf.make, partial(mf.make_vec, num_envs=1)):
             refused(DtypeError, "dtype_mismatch", "id: expected a string", door, name)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import marl_ffi as mf
-from marl_ffi import _console, bench, bench_env, bench_rivals, demo
+from marl_ffi import _console, bench, bench_classic, bench_env, bench_rivals, demo
 from marl_ffi.cli import main
 from marl_ffi.errors import InvalidInputError, UnknownNameError
 from marl_ffi.market.params import default_params
@@ -294,7 +294,7 @@ def test_verdicts(ratio, required, aim, verdict):
 def test_selection_of_rows():
     cases = bench.all_cases()
     sections = {case.section for case in cases}
-    assert sections == {"market", "observers", "env", "batch"}
+    assert sections == {"market", "observers", "env", "batch", "classic"}
     assert bench.select(cases, everything=True) == cases
     assert {case.section for case in bench.select(cases)} == sections
     assert {case.section for case in bench.select(cases, ["env", "batch"])} == {"env", "batch"}
@@ -310,6 +310,8 @@ def test_selection_of_rows():
 def test_both_sides_of_every_row_agree(case, monkeypatch):
     monkeypatch.setattr(bench_env, "BATCH", 8)
     monkeypatch.setattr(bench_env, "ENV_HOURS", 64)
+    monkeypatch.setattr(bench_classic, "BATCH", 40)
+    monkeypatch.setattr(bench_classic, "BIG_BATCH", 80)
     race = case.build()
     race.agree()
     assert race.calls >= 1
@@ -318,6 +320,22 @@ def test_both_sides_of_every_row_agree(case, monkeypatch):
 @pytest.mark.parametrize("race", [bench_env._step_threads, bench_env._env_threads])
 def test_two_threads_agree_with_one(race):
     race(5, 64).agree()
+
+
+def test_two_threads_agree_with_one_in_classic_control(monkeypatch):
+    monkeypatch.setattr(bench_classic, "BATCH", 40)
+    monkeypatch.setattr(bench_classic, "BIG_BATCH", 80)
+    for case in bench_classic.cases():
+        if "2 threads" in case.work:
+            case.build()
+
+
+def test_rivals_that_are_not_installed_have_no_rows(monkeypatch):
+    missing = {"envpool", "gymnax"}
+    monkeypatch.setattr(bench_classic.importlib.util, "find_spec", lambda name: name not in missing or None)
+    assert not {"EnvPool", "gymnax, jitted"} & {case.against for case in bench_classic.cases()}
+    missing.clear()
+    assert {"EnvPool", "gymnax, jitted"} < {case.against for case in bench_classic.cases()}
 
 
 def test_bench_command_reports_and_writes(capsys, tmp_path, monkeypatch):

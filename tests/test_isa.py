@@ -27,6 +27,7 @@ from parity_support import (
 
 import marl_ffi as mf
 from marl_ffi.market import default_params
+from marl_ffi.reference.classic import CLASSIC
 
 LEVELS = ("scalar", "neon", "avx2", "avx512")  # slowest first
 THREADS = (1, 2, 7, None)
@@ -98,6 +99,26 @@ def batches_of_environments(threads: int | None) -> Any:
     return results
 
 
+def batches_of_classic_control(threads: int | None) -> Any:
+    """The same of classic control: 1 to 33 environments, both precisions, both types of actions."""
+    results = []
+    for case, env_id in enumerate([*CLASSIC, *CLASSIC]):
+        dtype = ("float64", "float32")[case // len(CLASSIC)]
+        mode = ("NextStep", "SameStep")[case % 2]
+        whole: dict[str, Any] = {}
+        for e in range(LARGEST, 0, -1):
+            with mf.VecEnv(env_id, e, num_threads=threads, autoreset_mode=mode, dtype=dtype, max_episode_steps=7) as env:
+                env.reset(seed=5)
+                given = random_actions(np.random.default_rng(case), env.spec, 9, LARGEST)[:, :e, 0]
+                made = {**env.rollout(given), **{f"sampled {k}": x for k, x in env.rollout(4).items()}}
+                made = {name: array.swapaxes(0, 1) for name, array in made.items()} | env.state
+                if e == LARGEST:
+                    whole = made
+                    results += [made, env.snapshot()]
+                assert bits(made) == bits({name: array[:e] for name, array in whole.items()}), (env_id, e)
+    return results
+
+
 def large_batches(threads: int | None) -> Any:
     """So much work that it is cut into parts for all threads."""
     bids, quantities, costs, demand = rows(20, np.float32, 3001)
@@ -121,6 +142,10 @@ def large_batches(threads: int | None) -> Any:
                 list(env.step(random_actions(np.random.default_rng(2), env.spec, 3001))),
             ]
             results += [env.snapshot(), env.state]
+    for env_id in CLASSIC:
+        with mf.VecEnv(env_id, 9001, num_threads=threads, max_episode_steps=5) as env:
+            env.reset(seed=3)
+            results += [dict(env.rollout(8)), env.snapshot()]
     return results
 
 
@@ -130,6 +155,7 @@ def fingerprint(threads: int | None) -> dict[str, str]:
         "single markets": hash_of(single_markets()),
         "batches of markets": hash_of(batches_of_markets(threads)),
         "batches of environments": hash_of(batches_of_environments(threads)),
+        "classic control": hash_of(batches_of_classic_control(threads)),
         "large batches": hash_of(large_batches(threads)),
     }
 

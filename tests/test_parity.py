@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from classic_support import random_states
 from parity_support import (
     MARKET,
     SIZES,
@@ -15,6 +16,7 @@ from parity_support import (
     differences,
     random_actions,
     random_bids,
+    random_classic_config,
     random_config,
     random_market,
     random_quantities,
@@ -28,10 +30,12 @@ from marl_ffi.errors import ActionError
 from marl_ffi.reference import market as numpy_market
 from marl_ffi.reference import market_numba as numba_market
 from marl_ffi.reference import objects
+from marl_ffi.reference.classic import CLASSIC
 from marl_ffi.reference.market_rules import MarketRules, check_settings
 
 BLOCKS, CASES = 10, 1000
 ENGINE_BLOCKS, ENGINES = 8, 25
+CLASSIC_ENGINES = 60
 KERNELS = ("market_clearing", "environment_step", "clear_with_storage")
 
 
@@ -173,12 +177,12 @@ def both(method: str, engines: list[Any], *arguments: Any) -> list[Any]:
     return answers
 
 
-def drive(rng: np.random.Generator, config: dict[str, Any], where: str) -> None:
+def drive(rng: np.random.Generator, config: dict[str, Any], where: str, env_id: str = MARKET) -> None:
     """One random life of two engines, which must tell the same at every moment."""
     count, mode = int(rng.integers(1, 20)), str(rng.choice(["NextStep", "SameStep", "Disabled"]))
-    engines = list(both_engines(count, int(rng.integers(1, 8)), mode, config))
+    engines = list(both_engines(count, int(rng.integers(1, 8)), mode, config, env_id))
     rust = engines[0]
-    assert rust.spec == engines[1].spec == mf.spec(MARKET, **config), where
+    assert rust.spec == engines[1].spec == mf.spec(env_id, **config), where
 
     def agree(moment: str, answers: list[Any]) -> None:
         assert bits(answers[0]) == bits(answers[1]), f"{where}, {moment}: {answers}"
@@ -214,6 +218,8 @@ def drive(rng: np.random.Generator, config: dict[str, Any], where: str) -> None:
         elif deed == 3:
             name = str(rng.choice([each["name"] for each in rust.spec["columns"] if each["writable"]]))
             values = rust.column(name) * rng.uniform(0.2, 1.1)
+            if env_id != MARKET and rng.random() < 0.5:  # around any number of turns, and through walls
+                values = rng.uniform(-4, 4, count) * 10.0 ** rng.integers(-3, 5, count)
             agree(f"{moment} {name}", both("set_column", engines, name, values, rng.random(count) < 0.5))
         elif deed == 4:
             saved = [engine.snapshot() for engine in engines]
@@ -235,6 +241,40 @@ def test_random_environments(block: int) -> None:
     for case in range(ENGINES):
         config = random_config(rng)
         drive(rng, config, f"block {block}, case {case}, {config}")
+
+
+@pytest.mark.parametrize("env_id", CLASSIC)
+def test_random_classic_control(env_id: str) -> None:
+    """The same lives for the other environments: both precisions, all settings, 1 to 7 threads, 1 to 19 rows."""
+    rng = np.random.default_rng([45, len(env_id)])
+    for case in range(CLASSIC_ENGINES):
+        config = random_classic_config(rng, env_id)
+        drive(rng, config, f"case {case}, {config}", env_id)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("env_id", CLASSIC)
+def test_classic_control_from_anywhere(env_id: str, dtype: str) -> None:
+    """8,000 states, one step each: usual ones, edges, and angles of millions of turns."""
+    rng, count = np.random.default_rng([46, len(env_id)]), 4000
+    for action_dtype in mf.spec(env_id)["action_dtypes"]:
+        engines = both_engines(count, 2, "Disabled", {"dtype": dtype}, env_id)
+        shown = []
+        states = random_states(env_id, rng, count)
+        wild = rng.random(states.shape) < 0.02
+        if env_id == "Acrobot-v1":
+            wild[:, 2:] = False  # such speeds overflow, and one NaN is not like another
+        states[wild] = rng.uniform(-1, 1, wild.sum()) * 10.0 ** rng.integers(0, 12, wild.sum())
+        if rng.random() < 0.5:
+            states = states.astype(np.float32)
+        actions = random_actions(rng, engines[0].spec, count, dtype=action_dtype)
+        for engine in engines:
+            engine.reset(np.arange(count, dtype=np.uint64), None, None, None)
+            for name, values in zip([each["name"] for each in engine.spec["columns"]], states.T, strict=False):
+                engine.set_column(name, values)
+            engine.step(actions)
+            shown.append(told(engine))
+        assert differences(*shown) == []
 
 
 def test_the_state_before_the_first_reset() -> None:

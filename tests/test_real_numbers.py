@@ -168,11 +168,23 @@ PARAMS: dict[str, dict[str, Any]] = {
 BESS = {"power_mw": 26.0, "duration_h": 3.5, "efficiency_rt": 0.91, "initial_soc_frac": 0.4, "bid_ref": 31.0}
 
 
-def shown(config: dict[str, Any]) -> bytes:
+CLASSIC_SETTINGS: dict[str, dict[str, Any]] = {
+    "CartPole-v1": {"sutton_barto_reward": True, "kinematics_integrator": "semi-implicit euler"},
+    "MountainCar-v0": {"goal_velocity": 1.0},
+    "MountainCarContinuous-v0": {"goal_velocity": 1.0},
+    "Pendulum-v1": {"g": 9.81},
+    "Acrobot-v1": {"book_or_nips": "nips"},
+}
+SHARED_SETTINGS = {"dtype": "float32", "max_episode_steps": 3}
+
+
+def shown(config: dict[str, Any], env_id: str = MARKET) -> bytes:
     """Everything that a configuration brings about, without the configuration itself."""
-    described = {key: value for key, value in mf.spec(MARKET, **config).items() if key != "config"}
-    with mf.VecEnv(MARKET, 2, **config) as env:
+    described = {key: value for key, value in mf.spec(env_id, **config).items() if key != "config"}
+    with mf.VecEnv(env_id, 2, **config) as env:
         env.reset(seed=1)
+        if "position" in env.state:
+            env.state = {"position": [0.44, 0.49], "velocity": [0.06, 0.06]}  # about to arrive
         told: list[Any] = [repr(described).encode(), dict(env.rollout(9)), env.state]
         for actions in (np.zeros(env.action_space.shape), np.full(env.action_space.shape, 1.5)):
             env.reset()
@@ -201,20 +213,30 @@ def test_every_parameter_is_alive(name: str) -> None:
     assert shown(base) != shown(other), f"{name} does nothing"
 
 
+@pytest.mark.parametrize("env_id", CLASSIC_SETTINGS)
+def test_every_parameter_of_classic_control_is_alive(env_id: str) -> None:
+    for name, value in {**CLASSIC_SETTINGS[env_id], **SHARED_SETTINGS}.items():
+        assert shown({}, env_id) == shown({}, env_id) != shown({name: value}, env_id), f"{name} does nothing"
+
+
 def test_no_parameter_is_forgotten_above() -> None:
     """Every environment, every parameter that it describes or resolves."""
-    assert mf.list_envs() == [MARKET]
+    assert set(mf.list_envs()) == {MARKET, *CLASSIC_SETTINGS}
+    for env_id, settings in CLASSIC_SETTINGS.items():
+        spec = mf.spec(env_id)
+        assert {each["name"] for each in spec["parameters"]} == {*settings, *SHARED_SETTINGS} == set(spec["config"])
     spec = mf.spec(MARKET, params=RICH)
     assert {each["name"] for each in spec["parameters"]} == set(SETTINGS) == set(spec["config"])
     assert set(spec["config"]["params"]) == set(PARAMS) and set(spec["config"]["params"]["bess"]) == set(BESS)
 
 
 def test_described_defaults_are_the_ones_in_force() -> None:
+    for spec in map(mf.spec, mf.list_envs()):
+        for each in spec["parameters"]:
+            assert {"name", "type", "default", "unit", "description"} <= set(each) and each["description"]
+            if each["default"] is not None:
+                assert spec["config"][each["name"]] == each["default"], each["name"]
     spec = mf.spec(MARKET)
-    for each in spec["parameters"]:
-        assert {"name", "type", "default", "unit", "description"} <= set(each) and each["description"]
-        if each["default"] is not None:
-            assert spec["config"][each["name"]] == each["default"], each["name"]
     expected = default_params(5, 24) | {"unit_lol_penalty": 1.0, "day_ahead": False, "bess": None}
     assert spec["config"]["params"] == expected
 

@@ -457,7 +457,7 @@ def test_bad_configurations_say_what_is_wrong(config: dict[str, Any], reason: st
 
 
 def test_unknown_parameters_are_ignored_and_ids_are_not() -> None:
-    assert env_ids() == sorted([*CLASSIC, MARKET])
+    assert env_ids() == sorted([*CLASSIC, MARKET, "BucketBrigade-v0"])
     spec = env_spec(MARKET, {"params": {**SMALL, "comment_about_it": 1}})
     assert "comment_about_it" not in spec["config"]["params"]
     with pytest.raises(MarlError, match=MARKET):

@@ -19,8 +19,10 @@ from marl_ffi.market import bess_params, default_params
 CHUNKS, SAVED = 6, 3
 
 
-def training(threads: int | None, mode: str = "NextStep") -> mf.VecEnv:
+def training(threads: int | None, mode: str = "NextStep", env_id: str = MARKET) -> mf.VecEnv:
     """A batch in which everything that a snapshot has to keep goes on: noise, battery, history, episodes."""
+    if env_id != MARKET:
+        return mf.VecEnv(env_id, 700, num_threads=threads, autoreset_mode=mode, max_episode_steps=6)
     params = bess_params(5, 7) | {"unit_lol_penalty": 2.0}
     return mf.VecEnv(
         MARKET, 700, num_threads=threads, autoreset_mode=mode, params=params, demand_noise="every_reset",
@@ -31,22 +33,23 @@ def training(threads: int | None, mode: str = "NextStep") -> mf.VecEnv:
 def chunk(env: mf.VecEnv, k: int) -> str:
     """One piece of a training run: given actions, sampled actions, single steps."""
     rng = np.random.default_rng(k)
-    made = [dict(env.rollout(random_actions(rng, env.spec, 3, env.num_envs))), dict(env.rollout(2))]
-    made += [list(env.step(random_actions(rng, env.spec, env.num_envs))) for _ in range(2)]
+    agents = slice(None) if env.spec["multi_agent"] else 0
+    made = [dict(env.rollout(random_actions(rng, env.spec, 3, env.num_envs)[:, :, agents])), dict(env.rollout(2))]
+    made += [list(env.step(random_actions(rng, env.spec, env.num_envs)[:, agents])) for _ in range(2)]
     return hash_of([made, env.state, env.seeds])
 
 
-def unbroken(mode: str) -> list[str]:
-    with training(1, mode) as env:
+def unbroken(mode: str, env_id: str) -> list[str]:
+    with training(1, mode, env_id) as env:
         env.reset(seed=9)
         return [chunk(env, k) for k in range(CHUNKS)]
 
 
-def until_killed(file: str, mode: str) -> None:
+def until_killed(file: str, mode: str, env_id: str) -> None:
     """Trains, saves after a while, goes on, and dies in the middle of it."""
     import os
 
-    env = training(2, mode)
+    env = training(2, mode, env_id)
     env.reset(seed=9)
     for k in range(CHUNKS):
         if k == SAVED:
@@ -56,21 +59,22 @@ def until_killed(file: str, mode: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def resumed(file: str, mode: str, threads: int) -> list[str]:
-    env = training(threads, mode)
+def resumed(file: str, mode: str, env_id: str, threads: int) -> list[str]:
+    env = training(threads, mode, env_id)
     env.restore(Path(file).read_bytes())
     return [chunk(env, k) for k in range(SAVED, CHUNKS)]
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-def test_a_killed_run_goes_on_in_another_process(mode: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("env_id", mf.list_envs())
+def test_a_killed_run_goes_on_in_another_process(env_id: str, mode: str, tmp_path: Path) -> None:
     """With another number of threads, as if nothing had happened."""
-    expected, file = unbroken(mode), tmp_path / "snapshot"
-    killed = start("import sys, test_snapshots as t; t.until_killed(*sys.argv[1:])", file, mode)
+    expected, file = unbroken(mode, env_id), tmp_path / "snapshot"
+    killed = start("import sys, test_snapshots as t; t.until_killed(*sys.argv[1:])", file, mode, env_id)
     assert killed.returncode == -signal.SIGKILL and killed.stdout.split() == expected[: SAVED + 2], killed.stderr
-    code = "import json, sys, test_snapshots as t; print(json.dumps(t.resumed(*sys.argv[1:3], int(sys.argv[3]))))"
-    assert answer(code, file, mode, 7) == expected[SAVED:]
-    assert resumed(str(file), mode, 1) == expected[SAVED:]
+    code = "import json, sys, test_snapshots as t; print(json.dumps(t.resumed(*sys.argv[1:4], int(sys.argv[4]))))"
+    assert answer(code, file, mode, env_id, 7) == expected[SAVED:]
+    assert resumed(str(file), mode, env_id, 1) == expected[SAVED:]
 
 
 def test_other_threads_write_the_same_snapshot() -> None:

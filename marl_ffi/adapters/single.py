@@ -75,7 +75,8 @@ class GymnasiumEnv(EngineEnv):
         """The step as a closure over everything it needs, see `marl_ffi._single`."""
         out, spec = self._engine.out, self._engine.spec
         door = ActionDoor(self._engine, self.action_space)
-        view, run_view, write = door.view, door.run, door.write
+        view, write = door.view, door.write
+        step_engine, (handle, io, nothing), explain = door.bare
         # One integer is written as a number, several numbers as a buffer.
         place = slice(None) if spec["action_shape"] else 0
         observation, read_info = out.observations[self._place].copy, _info_reader(self._engine)
@@ -85,13 +86,24 @@ class GymnasiumEnv(EngineEnv):
         def step(action: Any) -> Step:
             try:
                 view[place] = action
-                run = run_view
             except (TypeError, ValueError):
-                run = write(action)
-            run()
+                write(action)()
+            else:
+                if step_engine(handle, io, nothing):
+                    explain()
             return observation(), reward[0], terminated[0], truncated[0], read_info()
 
-        return step
+        def step_without_infos(action: Any) -> Step:
+            try:
+                view[place] = action
+            except (TypeError, ValueError):
+                write(action)()
+            else:
+                if step_engine(handle, io, nothing):
+                    explain()
+            return observation(), reward[0], terminated[0], truncated[0], {}
+
+        return step if out.infos else step_without_infos
 
 
 def info_dtype(info: Mapping[str, Any]) -> np.dtype[Any]:
@@ -112,8 +124,6 @@ def several_learners(env_id: str, learners: int) -> str:
 
 def _info_reader(engine: Any) -> Callable[[], dict[str, Any]]:
     infos = engine.out.infos
-    if not infos:
-        return dict
     numbers = {
         info["name"]: flat_view(infos[info["name"]]) for info in engine.spec["infos"] if not info["shape"]
     }

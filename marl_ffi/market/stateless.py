@@ -10,6 +10,7 @@ checks everything and has the messages.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from numpy.typing import ArrayLike
 
 from .. import _library
-from .._buffers import aligned, pointer
+from .._buffers import aligned, pointer, quick_pointer
 from .._memory import empty
 from ..errors import error_for
 from ..reference.market_rules import (
@@ -163,29 +164,38 @@ def market_clearing_batch(
     """
     threads = 0 if num_threads is None else _threads(num_threads)
     try:
-        shape = bids.shape  # type: ignore[union-attr]
+        markets, _ = shape = bids.shape  # type: ignore[union-attr]
         if not (
             bids.dtype is quantities.dtype is demand.dtype is _F64  # type: ignore[union-attr]
             and quantities.shape == shape  # type: ignore[union-attr]
-            and demand.shape == shape[:1]  # type: ignore[union-attr]
+            and demand.shape == (markets,)  # type: ignore[union-attr]
         ):
             raise LookupError
         shelf = _clearing_batches[shape]
         entry = shelf.pop()
+        if len(entry) == 1:
+            results: tuple[Array, Array] = entry[0](threads, bids, quantities, demand)
+            shelf.append(entry)
+            return results
     except (AttributeError, TypeError, ValueError, LookupError):
         b, q = as_arrays(2, bids=bids, quantities=quantities)
         check_shapes(b, q)
         d = as_demands(demand, len(b))
-        if b.size > _MOST_BORROWED or b.dtype != _F64 or b.size == 0:
+        if b.dtype != _F64 or b.size == 0:
             return _clear_in_place(b, q, d, threads)
         shelf = _shelf(_clearing_batches, b.shape)
+        if b.size > _MOST_BORROWED:
+            results = _clear_in_place(b, q, d, threads)
+            shelf.append((_in_place(*b.shape, costs=False),))
+            return results
         bids, quantities, demand = b, q, d
         entry = shelf.pop() if shelf else _batch_entry(*b.shape, costs=False)
-    to_bids, to_quantities, to_demand, prices, cleared, run = entry
+    to_bids, to_quantities, to_demand, prices, cleared, run, err = entry
     to_bids[:] = bids
     to_quantities[:] = quantities
     to_demand[:] = demand
-    run()
+    if run():
+        _library.raise_error(err)
     prices, cleared = prices.copy(), cleared.copy()
     shelf.append(entry)
     return prices, cleared
@@ -216,26 +226,35 @@ def environment_step_batch(
     """
     threads = 0 if num_threads is None else _threads(num_threads)
     try:
-        shape = bids.shape  # type: ignore[union-attr]
+        markets, units = shape = bids.shape  # type: ignore[union-attr]
         if not (
             time_horizon.__class__ is int  # 24.0 would find what 24 left
             and bids.dtype is quantities.dtype is costs.dtype is demand.dtype is _F64  # type: ignore[union-attr]
             and quantities.shape == shape  # type: ignore[union-attr]
-            and costs.shape == shape[1:]  # type: ignore[union-attr]
-            and demand.shape == shape[:1]  # type: ignore[union-attr]
+            and costs.shape == (units,)  # type: ignore[union-attr]
+            and demand.shape == (markets,)  # type: ignore[union-attr]
         ):
             raise LookupError
         shelf = _stepping_batches[
             shape, lambda_bid_penalty, unit_lol_penalty, demand_scale, cost_scale, time_horizon
         ]
         entry = shelf.pop()
+        if len(entry) == 1:
+            results: tuple[Array, Array, Array] = entry[0](threads, bids, quantities, costs, demand)
+            shelf.append(entry)
+            return results
     except (AttributeError, TypeError, ValueError, LookupError):
         settings = (lambda_bid_penalty, unit_lol_penalty, demand_scale, cost_scale, time_horizon)
         b, q, c = as_arrays(2, bids=bids, quantities=quantities, costs=costs)
         check_shapes(b, q, c)
         d = as_demands(demand, len(b))
-        if b.size > _MOST_BORROWED or b.dtype != _F64 or b.size == 0:
+        if b.dtype != _F64 or b.size == 0:
             return _step_in_place(b, q, c, d, settings, threads)
+        if b.size > _MOST_BORROWED:
+            results = _step_in_place(b, q, c, d, settings, threads)
+            kind = (b.shape, *settings)
+            _shelf(_stepping_batches, kind).append((_in_place(*b.shape, costs=True, settings=check_settings(*settings)),))
+            return results
         try:
             checked = check_settings(*settings)
         except ValueError:
@@ -245,12 +264,13 @@ def environment_step_batch(
         shelf = _shelf(_stepping_batches, (b.shape, *settings))
         bids, quantities, costs, demand = b, q, c, d
         entry = shelf.pop() if shelf else _batch_entry(*b.shape, costs=True, settings=checked)
-    to_bids, to_quantities, to_demand, prices, cleared, run, to_costs, rewards = entry
+    to_bids, to_quantities, to_demand, prices, cleared, run, err, to_costs, rewards = entry
     to_bids[:] = bids
     to_quantities[:] = quantities
     to_demand[:] = demand
     to_costs[:] = costs
-    run()
+    if run():
+        _library.raise_error(err)
     prices, cleared, rewards = prices.copy(), cleared.copy(), rewards.copy()
     shelf.append(entry)
     return prices, cleared, rewards
@@ -301,25 +321,52 @@ def _batch_entry(markets: int, units: int, *, costs: bool, settings: RewardSetti
     b, q, d, p, a = (pointer(x, "float64", writable=True) for x in (bids, quantities, demand, prices, cleared))
     if not costs:
         args: tuple[Any, ...] = (b, size, q, size, d, markets, units, params, p, markets, a, size, 1, err)
-        run = _running(lib.marl_market_clear_batch_f64, args, err)
-        return bids, quantities, demand, prices, cleared, run
+        return bids, quantities, demand, prices, cleared, partial(lib.marl_market_clear_batch_f64, *args), err
     own_costs, rewards = aligned(units, _F64), aligned((markets, units), _F64)
     c, r = pointer(own_costs, "float64"), pointer(rewards, "float64", writable=True)
     args = (b, size, q, size, c, units, d, markets, units, params, p, markets, a, size, r, size, 1, err)
-    run = _running(lib.marl_market_step_batch_f64, args, err)
-    return bids, quantities, demand, prices, cleared, run, own_costs, rewards
+    run = partial(lib.marl_market_step_batch_f64, *args)
+    return bids, quantities, demand, prices, cleared, run, err, own_costs, rewards
 
 
-def _running(function: Any, args: tuple[Any, ...], err: Any) -> Callable[[], None]:
-    def run() -> None:
-        if function(*args):
-            _library.raise_error(err)
+def _in_place(
+    markets: int, units: int, *, costs: bool, settings: RewardSettings | None = None
+) -> Callable[..., tuple[Array, ...]]:
+    """What clears a batch of one shape on the caller's arrays of float64.
 
-    return run
+    It raises ValueError where they are not C-ordered, or the library refuses them.
+    """
+    _, lib = _library.get()
+    size, shape = markets * units, (markets, units)
+    err, params, at = _library.new_error(), new_params(settings), quick_pointer(_F64)
+    clear_batch, step_batch = lib.marl_market_clear_batch_f64, lib.marl_market_step_batch_f64
+
+    def clear(threads: int, bids: Array, quantities: Array, demand: Array) -> tuple[Array, ...]:
+        prices, cleared = empty(markets, _F64), empty(shape, _F64)
+        if clear_batch(
+            at(bids), size, at(quantities), size, at(demand), markets, units, params, at(prices), markets,
+            at(cleared), size, threads, err,
+        ):  # fmt: skip
+            raise ValueError
+        return prices, cleared
+
+    def step(
+        threads: int, bids: Array, quantities: Array, own_costs: Array, demand: Array
+    ) -> tuple[Array, ...]:
+        prices, cleared, rewards = empty(markets, _F64), empty(shape, _F64), empty(shape, _F64)
+        if step_batch(
+            at(bids), size, at(quantities), size, at(own_costs), units, at(demand), markets, units, params,
+            at(prices), markets, at(cleared), size, at(rewards), size, threads, err,
+        ):  # fmt: skip
+            raise ValueError
+        return prices, cleared, rewards
+
+    return step if costs else clear
 
 
 def _threads(num_threads: int) -> int:
-    check_threads(num_threads)
+    if num_threads.__class__ is not int or num_threads < 1:
+        check_threads(num_threads)
     return min(int(num_threads), 1024)
 
 

@@ -174,16 +174,9 @@ class AllAtOnce:
     def step(
         self, state: State, clock: Array, actions: Array, live: Array, rngs: Sequence[np.random.Generator]
     ) -> Stepped:
-        """Step all rows; what comes out of those that are not `live` has no meaning, but they draw nothing."""
-
-        def draws(low: float, high: float) -> Array:
-            drawn = np.zeros(len(live))
-            for row in np.flatnonzero(live).tolist():
-                drawn[row] = rngs[row].uniform(low, high)
-            return drawn
-
+        """Step all rows; what comes out of those that are not `live` has no meaning."""
         with np.errstate(invalid="ignore", over="ignore"):
-            rewards, terminated = self.environment.step(state, actions[:, 0], draws)
+            rewards, terminated = self.environment.step(state, actions[:, 0])
         return rewards[:, np.newaxis], terminated, {}
 
 

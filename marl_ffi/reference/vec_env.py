@@ -28,6 +28,7 @@ from .rows import DrawingEnvironment, Environment, action_bounds, rows_of
 __all__ = ["REGISTRY", "Outputs", "ReferenceEngine", "env_ids", "env_spec", "make_engine"]
 
 AUTORESET_MODES = ("NextStep", "SameStep", "Disabled")
+EXTRAS = ("final_observations", "final_mask", "episode_returns", "episode_lengths")
 CLOCK = {
     "name": "clock", "dtype": "uint32", "shape": [], "unit": "steps", "writable": False,
     "description": "Steps into the episode.",
@@ -170,8 +171,11 @@ class ReferenceEngine:
         self._show(None)
         self._end(np.flatnonzero(out.terminations | out.truncations), options)
 
-    def rollout(self, num_steps: int, actions: Array | None = None) -> dict[str, Array]:
-        """Many steps at once, with `actions` (T, E, A, *action_shape) or sampled ones; arrays with a leading T."""
+    def rollout(self, num_steps: int, actions: Array | None = None, extras: bool = True) -> dict[str, Array]:
+        """Many steps at once, with `actions` (T, E, A, *action_shape) or sampled ones; arrays with a leading T.
+
+        Without `extras`, nothing is reported of the ends of episodes but the flags.
+        """
         self._check_open()
         if isinstance(num_steps, bool) or not isinstance(num_steps, (int, np.integer)) or num_steps < 1:
             raise error_for("invalid_argument", f"num_steps: expected an integer >= 1, got {num_steps!r}")
@@ -182,7 +186,7 @@ class ReferenceEngine:
             message = "a rollout needs an autoreset mode: NextStep or SameStep, not Disabled"
             raise error_for("invalid_argument", message)
         before = None if actions is None else self._lives.copy()
-        names = [name for name in Outputs.__dataclass_fields__ if name != "infos"]
+        names = [name for name in Outputs.__dataclass_fields__ if name != "infos" and (extras or name not in EXTRAS)]
         rows: dict[str, list[Array]] = {name: [] for name in [*names, "actions"]}
         for k in range(num_steps):
             row = self.sample_actions() if actions is None else np.asarray(actions[k])
@@ -196,7 +200,8 @@ class ReferenceEngine:
             rows["actions"].append(row.copy())
             for name in names:
                 rows[name].append(getattr(self.out, name).copy())
-            rows["final_observations"][-1][~self.out.final_mask] = 0
+            if extras:
+                rows["final_observations"][-1][~self.out.final_mask] = 0
         return {name: np.stack(steps) for name, steps in rows.items()}
 
     def observe(self) -> None:

@@ -94,7 +94,8 @@ def acrobot(state: State) -> Picture:
     """500 x 500: both links, and the line that the free end is to reach."""
     canvas = Canvas(500, 500)
     scale = 500 / 4.4
-    canvas.line((0, 250 + scale), (500, 250 + scale), BLACK)
+    height = math.floor(250 + scale) + 0.5
+    canvas.line((0, height), (500, height), BLACK)
     joint, angle = (250.0, 250.0), -math.pi / 2
     for name in ("theta1", "theta2"):
         angle += _turns(state[name])

@@ -39,16 +39,13 @@ class Acrobot(ClassicEnvironment):
     )  # fmt: skip
     parameters = (
         ("book_or_nips", "str", "book", "", "Equations of the book or of the paper: book or nips."),
-        ("torque_noise_max", "float", 0.0, "N m", "Half width of the uniform noise of the torque, finite, >= 0."),
     )
     options = {"low": -0.1, "high": 0.1}
 
     def read(self, reader: Reader) -> dict[str, Any]:
         equations = reader.choice("book_or_nips", ("book", "nips"))
         self.is_book = equations == "book"
-        expected = "a finite number >= 0"
-        self.noise = reader.number("torque_noise_max", 0.0, expected, lambda x: math.isfinite(x) and x >= 0)
-        return {"book_or_nips": equations, "torque_noise_max": self.noise}
+        return {"book_or_nips": equations}
 
     def action_space(self) -> dict[str, Any]:
         return discrete(3)
@@ -56,11 +53,9 @@ class Acrobot(ClassicEnvironment):
     def draw(self, rng: np.random.Generator, options: Mapping[str, float]) -> Array:
         return rng.uniform(options["low"], options["high"], 4).astype(np.float32)
 
-    def step(self, state: State, actions: Array, draws: Any) -> tuple[Array, Array]:
+    def step(self, state: State, actions: Array) -> tuple[Array, Array]:
         real = self.real
         torque = (actions - 1).astype(real)
-        if self.noise > 0:
-            torque = torque + draws(-self.noise, self.noise).astype(real)
         start = [state[name] for name in COLUMNS]
         half, full = real(DT / 2), real(DT)
         k1 = self._derivatives(start, torque)

@@ -70,11 +70,8 @@ class ClassicEnvironment:
         """The state at the start of an episode, one number per column, from the options in force."""
         raise NotImplementedError
 
-    def step(self, state: State, actions: Array, draws: Any) -> tuple[Array, Array]:
-        """Move every row on with actions (E, *action_shape): rewards and terminations (E,).
-
-        `draws(low, high)` gives one uniform number per row, from the generators of the environments.
-        """
+    def step(self, state: State, actions: Array) -> tuple[Array, Array]:
+        """Move every row on with actions (E, *action_shape): rewards and terminations (E,)."""
         raise NotImplementedError
 
     def observe(self, state: State, clock: Array) -> Array:

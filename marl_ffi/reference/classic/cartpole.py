@@ -62,7 +62,7 @@ class CartPole(ClassicEnvironment):
     def draw(self, rng: np.random.Generator, options: Mapping[str, float]) -> Array:
         return rng.uniform(options["low"], options["high"], 4)
 
-    def step(self, state: State, actions: Array, draws: Any) -> tuple[Array, Array]:
+    def step(self, state: State, actions: Array) -> tuple[Array, Array]:
         real = self.real
         x, x_dot, theta, theta_dot = (state[name] for name in ("x", "x_dot", "theta", "theta_dot"))
         tau, total, pole, length = real(TAU), real(TOTAL_MASS), real(POLE_MASS_LENGTH), real(LENGTH)

@@ -3,11 +3,13 @@
 Gymnasium keeps the state of this one environment in float32 after its first step, and NumPy's rules then decide the
 precision of every operation. With `dtype="float64"` the same is done here:
 
-* The *state* after a step is rounded to float32.
-* The *arithmetic* of a step is float32 if position and velocity are numbers of float32 and so are the actions. It is
-  float64 otherwise: in the first step after a reset, after an injected float64, and with float64 actions.
-* The *pull* on the car, force and slope together, is rounded in float32 term by term if the action is a float32
-  within -1 and 1. A float32 beyond is replaced by a bound, a Python number: then the pull is a float64.
+* The *state* after a step is rounded to float32. `narrow` below is a state whose numbers are of float32, as after
+  every step; not so after a reset or an injected float64.
+* An action beyond -1 and 1 is replaced by a bound, a Python number, which takes any precision.
+* The *arithmetic* of a step is float32 for a narrow state and a float32 or replaced action, and float64 otherwise.
+  The angle of the slope, three times the position, is float32 for every narrow state.
+* The *pull* on the car, force and slope together, is rounded to float32 term by term for a float32 action, unless it
+  was replaced; else it is a float64.
 """
 
 from __future__ import annotations
@@ -50,41 +52,50 @@ class ContinuousMountainCar(ClassicEnvironment):
     def draw(self, rng: np.random.Generator, options: Mapping[str, float]) -> Sequence[float]:
         return (rng.uniform(options["low"], options["high"]), 0.0)
 
-    def step(self, state: State, actions: Array, draws: Any) -> tuple[Array, Array]:
-        position, velocity = state["position"], state["velocity"]
-        given = actions[:, 0]
-        narrow32 = given.dtype == np.float32
-        # float32 throughout, wherever the state already is of float32
-        single = [part.astype(np.float32) for part in (position, velocity)]
-        low = self._move(np.float32, single[0], single[1], given, narrow32)
+    def step(self, state: State, actions: Array) -> tuple[Array, Array]:
+        position, velocity, force = state["position"], state["velocity"], actions[:, 0]
+        narrow = [part.astype(np.float32) for part in (position, velocity)]
+        low = self._move(np.float32, narrow, force, None)
         if self.dtype == "float32":
             position, velocity, arrived = low
         else:
-            high = self._move(np.float64, position, velocity, given, narrow32)
-            is_single = (single[0] == position) & (single[1] == velocity) & narrow32
-            position, velocity, arrived = (np.where(is_single, a, b) for a, b in zip(low, high, strict=True))
+            is_narrow = (narrow[0] == position) & (narrow[1] == velocity)
+            high = self._move(np.float64, [position, velocity], force, is_narrow)
+            is_low = is_narrow & ((np.abs(force) > 1) | (force.dtype == np.float32))
+            position, velocity, arrived = (np.where(is_low, a, b) for a, b in zip(low, high, strict=True))
             position, velocity = (part.astype(np.float32).astype(np.float64) for part in (position, velocity))
         state.update(position=position, velocity=velocity)
-        effort = given.astype(self.real)
+        effort = force.astype(self.real)
         return np.where(arrived, self.real(100.0), self.real(0.0)) - effort * effort * self.real(0.1), arrived
 
-    def _move(self, real: Any, position: Array, velocity: Array, given: Array, narrow: bool) -> tuple[Array, ...]:
-        """One step in `real`; the pull is rounded to float32 where the action was a float32 in range."""
-        force = np.clip(given, given.dtype.type(-1.0), given.dtype.type(1.0))
-        _, cosine = self._slope(real(3.0) * position)
-        pull = force.astype(np.float64) * POWER - GRAVITY * cosine
-        if narrow:
-            single = force * np.float32(POWER) - (GRAVITY * cosine).astype(np.float32)
-            pull = np.where(np.abs(given) <= 1, single.astype(np.float64), pull)
-        velocity = np.clip(velocity + pull.astype(real), real(-MAX_SPEED), real(MAX_SPEED))
-        position = np.clip(position + velocity, real(LOW), real(HIGH))
-        velocity = np.where((position == real(LOW)) & (velocity < 0), real(0.0), velocity)
+    def _move(self, real: Any, state: Sequence[Array], force: Array, is_narrow: Array | None) -> tuple[Array, ...]:
+        """One step in `real`; `is_narrow` says where the state is of float32 nevertheless."""
+        position, velocity = state
+        angle = real(3.0) * position
+        if is_narrow is not None:
+            angle = np.where(is_narrow, np.float32(3.0) * position.astype(np.float32), angle)
+        velocity = velocity + self._pull(force, angle).astype(real)
+        limited = np.clip(velocity, real(-MAX_SPEED), real(MAX_SPEED))
+        moved = position + limited
+        if is_narrow is not None:
+            # A velocity at its bound is a Python number, and added to a float32.
+            single = position.astype(np.float32) + limited.astype(np.float32)
+            moved = np.where(is_narrow & (limited != velocity), single, moved)
+        position = np.clip(moved, real(LOW), real(HIGH))
+        velocity = np.where((position == real(LOW)) & (limited < 0), real(0.0), limited)
         return position, velocity, (position >= real(GOAL)) & (velocity >= real(self.goal_velocity))
 
-    @staticmethod
-    def _slope(angle: Array) -> tuple[Array, Array]:
-        """The cosine in float64 whatever the angle's precision, as Python's `math.cos` takes it."""
-        return sincos(angle.astype(np.float64))
+    def _pull(self, force: Array, angle: Array) -> Array:
+        """Force and slope together, in the working precision; rounded term by term for a float32 force in range."""
+        real = self.real
+        _, cosine = sincos(angle.astype(real))
+        bounded = np.clip(force, force.dtype.type(-1.0), force.dtype.type(1.0))
+        slope = real(GRAVITY) * cosine
+        pull = bounded.astype(real) * real(POWER) - slope
+        if force.dtype != np.float32 or real is np.float32:
+            return pull
+        single = bounded * np.float32(POWER) - slope.astype(np.float32)
+        return np.where(np.abs(force) <= 1, single.astype(np.float64), pull)
 
     def observe(self, state: State, clock: Array) -> Array:
         return np.stack([state["position"], state["velocity"]], axis=1)

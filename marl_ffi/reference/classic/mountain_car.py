@@ -51,7 +51,7 @@ class MountainCar(ClassicEnvironment):
     def draw(self, rng: np.random.Generator, options: Mapping[str, float]) -> Sequence[float]:
         return (rng.uniform(options["low"], options["high"]), 0.0)
 
-    def step(self, state: State, actions: Array, draws: Any) -> tuple[Array, Array]:
+    def step(self, state: State, actions: Array) -> tuple[Array, Array]:
         real = self.real
         position, velocity = state["position"], state["velocity"]
         _, cosine = sincos(real(3.0) * position)

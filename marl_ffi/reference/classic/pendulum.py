@@ -49,12 +49,12 @@ class Pendulum(ClassicEnvironment):
         high = np.array([options["x_init"], options["y_init"]])
         return rng.uniform(-high, high)
 
-    def step(self, state: State, actions: Array, draws: Any) -> tuple[Array, Array]:
+    def step(self, state: State, actions: Array) -> tuple[Array, Array]:
         """The two products with the torque are rounded in the dtype of the actions, as Gymnasium's are."""
         real = self.real
         theta, theta_dot = state["theta"], state["theta_dot"]
-        kind = actions.dtype.type
-        torque = np.clip(actions[:, 0], kind(-MAX_TORQUE), kind(MAX_TORQUE))
+        kind = real if self.dtype == "float32" else actions.dtype.type
+        torque = np.clip(actions[:, 0].astype(kind), kind(-MAX_TORQUE), kind(MAX_TORQUE))
         effort = (kind(0.001) * (torque * torque)).astype(real)
         turn = (kind(3.0) * torque).astype(real)
 

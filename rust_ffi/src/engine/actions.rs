@@ -60,6 +60,16 @@ impl<'a> Actions<'a> {
         }
     }
 
+    /// The elements as bytes.
+    pub fn bytes(&self) -> &'a [u8] {
+        match self {
+            Actions::F32(x) => bytemuck::cast_slice(x),
+            Actions::F64(x) => bytemuck::cast_slice(x),
+            Actions::I32(x) => bytemuck::cast_slice(x),
+            Actions::I64(x) => bytemuck::cast_slice(x),
+        }
+    }
+
     /// True if there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -97,6 +107,8 @@ pub struct ActionRule {
     discrete: bool,
     /// The largest choice, where all agents have the same.
     most_choice: Option<u64>,
+    /// The largest choice of each element, repeated like the bounds; empty where actions are no choices.
+    choices: Vec<u64>,
     names: Vec<String>,
     sampled: Dtype,
 }
@@ -156,6 +168,7 @@ impl ActionRule {
         let most_choice = high.first().filter(|first| discrete && high.iter().all(|x| x == *first)).map(|x| *x as u64);
         let repeats = 64usize.div_ceil(row.max(1));
         ActionRule {
+            choices: if discrete { high.repeat(repeats).iter().map(|x| *x as u64).collect() } else { Vec::new() },
             low: low.repeat(repeats),
             high: high.repeat(repeats),
             row,
@@ -224,8 +237,14 @@ impl ActionRule {
     /// Whether integers are choices: below zero, they are large as unsigned numbers.
     #[inline(always)]
     fn choices_fine<T: Copy>(&self, x: &[T], widen: impl Fn(T) -> u64) -> bool {
-        let Some(most) = self.most_choice else { return false };
-        x.iter().fold(true, |fine, x| fine & (widen(*x) <= most))
+        if self.choices.is_empty() {
+            return false;
+        }
+        if let Some(most) = self.most_choice {
+            return x.iter().fold(true, |fine, x| fine & (widen(*x) <= most));
+        }
+        x.chunks(self.choices.len())
+            .fold(true, |fine, x| x.iter().zip(&self.choices).fold(fine, |fine, (x, most)| fine & (widen(*x) <= *most)))
     }
 
     #[cold]
@@ -240,25 +259,29 @@ impl ActionRule {
         Error::new(Status::ActionInvalid, message)
     }
 
-    /// Draws the actions of one environment as NumPy-seeded `space.sample()` of each agent in turn would.
-    pub fn sample(&self, rng: &mut Pcg64, out: &mut SampledRow<'_>) {
-        for element in 0..self.row {
-            let (low, high) = (self.low[element], self.high[element]);
-            match out {
-                SampledRow::F32(to) => to[element] = rng.uniform(low, high) as f32,
-                SampledRow::F64(to) => to[element] = rng.uniform(low, high),
-                SampledRow::I64(to) => to[element] = rng.below(high as u64 + 1) as i64,
+    /// Draws the actions of environments, one generator each, as NumPy-seeded `space.sample()` of each agent in turn
+    /// would: discrete ones.
+    #[inline(always)]
+    pub fn sample_choices(&self, rngs: &mut [Pcg64], out: &mut [i64]) {
+        if let (Some(most), 1) = (self.most_choice, self.row) {
+            for (to, rng) in out.iter_mut().zip(rngs) {
+                *to = rng.below(most + 1) as i64;
+            }
+            return;
+        }
+        for (row, rng) in out.chunks_exact_mut(self.row).zip(rngs) {
+            for (to, high) in row.iter_mut().zip(&self.high) {
+                *to = rng.below(*high as u64 + 1) as i64;
             }
         }
     }
-}
 
-/// One environment's place for random actions.
-pub enum SampledRow<'a> {
-    /// Box spaces of 32-bit floats.
-    F32(&'a mut [f32]),
-    /// Box spaces of 64-bit floats.
-    F64(&'a mut [f64]),
-    /// Discrete spaces.
-    I64(&'a mut [i64]),
+    /// Likewise, numbers within bounds.
+    pub fn sample_numbers<R: Real>(&self, rngs: &mut [Pcg64], out: &mut [R]) {
+        for (row, rng) in out.chunks_exact_mut(self.row).zip(rngs) {
+            for ((to, low), high) in row.iter_mut().zip(&self.low).zip(&self.high) {
+                *to = R::from_f64(rng.uniform(*low, *high));
+            }
+        }
+    }
 }

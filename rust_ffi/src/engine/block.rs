@@ -1,8 +1,8 @@
 //! A block: a run of environments with their own state, clocks and generators. The unit of threading; nothing
 //! that happens in one block depends on another.
 
-use super::actions::{ActionRule, Actions, SampledRow};
-use super::columns::{try_vec, Columns, Dtype, Element};
+use super::actions::{ActionRule, Actions};
+use super::columns::{try_vec, Columns, Dtype};
 use super::error::{Error, Result, Status};
 use super::rng::Pcg64;
 use super::vec_env::{Autoreset, Environment, Outputs, Turn};
@@ -195,34 +195,29 @@ impl<E: Environment> Block<E> {
     /// Draws random actions for all rows, plays them, and writes them to `out` if it has room.
     pub fn step_sampled(&mut self, env: &E, rule: &ActionRule, settings: Settings, out: &mut Outputs<'_, E>) {
         let mut drawn = std::mem::take(&mut self.drawn);
-        let bytes = match rule.sampled_dtype() {
-            Dtype::Int64 => self.draw(rule, &mut drawn.int64, |row| SampledRow::I64(row)),
-            Dtype::Float64 => self.draw(rule, &mut drawn.float64, |row| SampledRow::F64(row)),
-            _ => self.draw(rule, &mut drawn.float32, |row| SampledRow::F32(row)),
-        };
-        if out.actions.len() == bytes.len() {
-            out.actions.copy_from_slice(bytes);
-        }
+        let (rngs, len) = (&mut self.action_rngs, self.rows * rule.row_len());
         let actions = match rule.sampled_dtype() {
-            Dtype::Int64 => Actions::I64(&drawn.int64),
-            Dtype::Float64 => Actions::F64(&drawn.float64),
-            _ => Actions::F32(&drawn.float32),
+            Dtype::Int64 => {
+                drawn.int64.resize(len, 0);
+                simd::run(settings.level, Draw { rule, rngs, to: &mut drawn.int64 });
+                Actions::I64(&drawn.int64)
+            }
+            Dtype::Float64 => {
+                drawn.float64.resize(len, 0.0);
+                rule.sample_numbers(rngs, &mut drawn.float64);
+                Actions::F64(&drawn.float64)
+            }
+            _ => {
+                drawn.float32.resize(len, 0.0);
+                rule.sample_numbers(rngs, &mut drawn.float32);
+                Actions::F32(&drawn.float32)
+            }
         };
+        if out.actions.len() == actions.bytes().len() {
+            out.actions.copy_from_slice(actions.bytes());
+        }
         self.step(env, settings, actions, out);
         self.drawn = drawn;
-    }
-
-    fn draw<'a, T: Element>(
-        &mut self,
-        rule: &ActionRule,
-        drawn: &'a mut Vec<T>,
-        place: impl for<'b> Fn(&'b mut [T]) -> SampledRow<'b>,
-    ) -> &'a [u8] {
-        drawn.resize(self.rows * rule.row_len(), T::zeroed());
-        for (row, rng) in drawn.chunks_exact_mut(rule.row_len()).zip(&mut self.action_rngs) {
-            rule.sample(rng, &mut place(row));
-        }
-        bytemuck::cast_slice(drawn)
     }
 
     /// Steps all rows. Actions were checked.
@@ -248,7 +243,7 @@ impl<E: Environment> Block<E> {
                 // The tally is about to count this step.
                 self.clock[row as usize] = u32::MAX;
             }
-            self.restart(env, &over);
+            self.restart(env, settings.level, &over);
             over.iter().for_each(|&row| out.clear_row(env, row as usize));
         }
         self.ended = over;
@@ -274,12 +269,12 @@ impl<E: Environment> Block<E> {
     }
 
     /// Starts new episodes in `rows`, whose generators go on.
-    fn restart(&mut self, env: &E, rows: &[u32]) {
+    fn restart(&mut self, env: &E, level: Level, rows: &[u32]) {
         let agents = env.spec().agents.len();
-        env.reset_rows(&mut self.state, rows, &mut self.rngs);
+        env.reset_rows(level, &mut self.state, rows, &mut self.rngs);
         for row in rows.iter().map(|&row| row as usize) {
             self.phases[row] = Phase::Running;
-            self.returns[row * agents..(row + 1) * agents].fill(0.0);
+            fill_row(&mut self.returns[row * agents..(row + 1) * agents], 0.0);
         }
     }
 
@@ -292,7 +287,7 @@ impl<E: Environment> Block<E> {
         for row in ended.iter().map(|&row| row as usize) {
             let observation = row * obs_width..(row + 1) * obs_width;
             if let Some(to) = out.final_observations.get_mut(observation.clone()) {
-                to.copy_from_slice(&out.observations[observation]);
+                copy_row(to, &out.observations[observation]);
             }
             if let Some(to) = out.final_mask.get_mut(row) {
                 *to = 1;
@@ -301,11 +296,11 @@ impl<E: Environment> Block<E> {
                 *to = i64::from(self.clock[row]);
             }
             if let Some(to) = out.episode_returns.get_mut(row * agents..(row + 1) * agents) {
-                to.copy_from_slice(&self.returns[row * agents..(row + 1) * agents]);
+                copy_row(to, &self.returns[row * agents..(row + 1) * agents]);
             }
         }
         if settings.autoreset == Autoreset::SameStep {
-            self.restart(env, &ended);
+            self.restart(env, settings.level, &ended);
             for &row in &ended {
                 self.clock[row as usize] = 0;
             }
@@ -321,24 +316,67 @@ impl<E: Environment> Block<E> {
     }
 }
 
+/// Random choices: a plain loop, compiled for the best multiplications.
+struct Draw<'a> {
+    rule: &'a ActionRule,
+    rngs: &'a mut [Pcg64],
+    to: &'a mut [i64],
+}
+
+impl Kernel for Draw<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        self.rule.sample_choices(self.rngs, self.to);
+    }
+}
+
+/// `copy_from_slice` for the few elements of a row, which are no work for a library function.
+#[inline(always)]
+fn copy_row<T: Copy>(to: &mut [T], from: &[T]) {
+    if let (Ok(to), Ok(from)) = (<&mut [T; 1]>::try_from(&mut *to), <&[T; 1]>::try_from(from)) {
+        *to = *from;
+    } else if let (Ok(to), Ok(from)) = (<&mut [T; 2]>::try_from(&mut *to), <&[T; 2]>::try_from(from)) {
+        *to = *from;
+    } else if let (Ok(to), Ok(from)) = (<&mut [T; 4]>::try_from(&mut *to), <&[T; 4]>::try_from(from)) {
+        *to = *from;
+    } else {
+        to.copy_from_slice(from);
+    }
+}
+
+/// `fill`, likewise.
+#[inline(always)]
+pub(super) fn fill_row<T: Copy>(to: &mut [T], x: T) {
+    match to {
+        [only] => *only = x,
+        _ => to.fill(x),
+    }
+}
+
 /// Appends the indices where either flag is set. Flags are 0 or 1.
 fn collect_flags(a: &[u8], b: &[u8], to: &mut Vec<u32>) {
+    to.reserve(a.len());
     // 64 rows to a word: a branch that cannot be foretold costs more than the rest.
-    for (k, (a, b)) in a.chunks(64).zip(b.chunks(64)).enumerate() {
+    let (a64, a_rest) = a.as_chunks::<64>();
+    let (b64, b_rest) = b.as_chunks::<64>();
+    for (k, (a, b)) in a64.iter().zip(b64).enumerate() {
         let mut rows = 0;
-        let (a8, a_rest) = a.as_chunks::<8>();
-        let (b8, b_rest) = b.as_chunks::<8>();
-        for (j, (a, b)) in a8.iter().zip(b8).enumerate() {
-            let flags = u64::from_le_bytes(*a) | u64::from_le_bytes(*b);
+        for j in 0..8 {
+            let word = |x: &[u8; 64]| x.as_chunks::<8>().0.get(j).map_or(0, |x| u64::from_le_bytes(*x));
             // The lowest bits of the bytes, gathered in the uppermost byte.
-            rows |= (flags.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * j);
-        }
-        for (j, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
-            rows |= u64::from(a | b) << (8 * a8.len() + j);
+            rows |= ((word(a) | word(b)).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * j);
         }
         while rows != 0 {
             to.push(64 * k as u32 + rows.trailing_zeros());
             rows &= rows - 1;
+        }
+    }
+    let done = a.len() - a_rest.len();
+    for (k, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
+        if a | b != 0 {
+            to.push((done + k) as u32);
         }
     }
 }

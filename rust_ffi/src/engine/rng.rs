@@ -22,8 +22,7 @@
 
 use super::ziggurat::{FI, KI, WI};
 
-/// What a step multiplies the state by.
-pub(crate) const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;
+const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;
 /// The small generator by which `rand` widens a 64-bit seed.
 const EXPANSION_MULTIPLIER: u64 = 6_364_136_223_846_793_005;
 const EXPANSION_INCREMENT: u64 = 11_634_580_027_462_260_723;
@@ -90,20 +89,20 @@ impl Pcg64 {
         rng
     }
 
-    #[inline]
+    #[inline(always)]
     fn advance(&mut self) {
         self.state = self.state.wrapping_mul(MULTIPLIER).wrapping_add(self.inc);
     }
 
     /// The next 64 random bits. A half kept by [`Self::next_u32`] stays kept.
-    #[inline]
+    #[inline(always)]
     pub fn next_u64(&mut self) -> u64 {
         self.advance();
         ((self.state >> 64) as u64 ^ self.state as u64).rotate_right((self.state >> 122) as u32)
     }
 
     /// The next 32 random bits as NumPy draws them: the low half of a 64-bit output first, then the high half.
-    #[inline]
+    #[inline(always)]
     pub fn next_u32(&mut self) -> u32 {
         if self.has_uint32 {
             self.has_uint32 = false;
@@ -116,13 +115,13 @@ impl Pcg64 {
     }
 
     /// A double in [0, 1) with 53 random bits, the same in NumPy (`Generator.random`) and `rand`.
-    #[inline]
+    #[inline(always)]
     pub fn next_f64(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 * TWO_M53
     }
 
     /// `Generator.uniform(low, high)`: `low + (high - low) * double`.
-    #[inline]
+    #[inline(always)]
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.next_f64()
     }
@@ -131,7 +130,7 @@ impl Pcg64 {
     ///
     /// Ranges of up to 2^32 consume 32-bit draws and may leave a half for the next one. `n` of 1 consumes nothing;
     /// neither does 0, which NumPy refuses and which gives 0 here. Above 2^63 this is the draw of `dtype=uint64`.
-    #[inline]
+    #[inline(always)]
     pub fn below(&mut self, n: u64) -> u64 {
         if n <= 1 {
             return 0;
@@ -152,7 +151,7 @@ impl Pcg64 {
         (product >> 64) as u64
     }
 
-    #[inline]
+    #[inline(always)]
     fn below_u32(&mut self, n: u32) -> u32 {
         let mut product = u64::from(self.next_u32()) * u64::from(n);
         if (product as u32) < n {
@@ -249,11 +248,6 @@ impl Pcg64 {
     /// State and increment.
     pub(crate) fn position(&self) -> (u128, u128) {
         (self.state, self.inc)
-    }
-
-    /// Moves to another state of the same stream.
-    pub(crate) fn set_position(&mut self, state: u128) {
-        self.state = state;
     }
 
     /// Becomes the generator with this state and increment, which is odd.

@@ -2,7 +2,7 @@
 
 use super::actions::{ActionRule, Actions};
 pub use super::block::Phase;
-use super::block::{Block, Seeding, Settings};
+use super::block::{fill_row, Block, Seeding, Settings};
 use super::columns::{try_vec, Columns, Dtype, Element};
 use super::error::{did_you_mean, Error, Result, Status};
 use super::rng::Pcg64;
@@ -70,7 +70,7 @@ pub trait Environment: Send + Sync + Sized + 'static {
     /// Starts a new episode in `row`. `seeded` tells whether the caller gave a seed for it.
     fn reset(&self, state: &mut Columns, row: usize, rng: &mut Pcg64, seeded: bool, options: &Value);
     /// Starts new episodes in some rows, without seeds or options. `rngs` has one generator per row of the block.
-    fn reset_rows(&self, state: &mut Columns, rows: &[u32], rngs: &mut [Pcg64]) {
+    fn reset_rows(&self, _level: Level, state: &mut Columns, rows: &[u32], rngs: &mut [Pcg64]) {
         for &row in rows {
             self.reset(state, row as usize, &mut rngs[row as usize], false, &Value::Null);
         }
@@ -210,7 +210,7 @@ impl<'a, E: Environment> Outputs<'a, E> {
     /// What a step says of a row that was reset instead of stepped.
     pub fn clear_row(&mut self, env: &E, row: usize) {
         let agents = env.spec().agents.len();
-        self.rewards[row * agents..(row + 1) * agents].fill(E::Reward::ZERO);
+        fill_row(&mut self.rewards[row * agents..(row + 1) * agents], E::Reward::ZERO);
         self.terminations[row] = 0;
         for (k, field) in env.spec().infos.iter().enumerate() {
             let bytes = field.row_bytes();

@@ -129,7 +129,7 @@ impl<R: Real + Element> Typed<R> {
         let zero = [0.0];
         let offers = offers_of(self.bids.get(), self.quantities.get(), &zero);
         let checks = offers
-            .check(self.level, false)
+            .check(self.level, false, 1)
             .and_then(|()| check_demand("demand", demand))
             .and_then(|()| check_costs(self.level, self.costs.get(), &offers));
         checks.err().unwrap_or_else(|| Error::new(Status::InvalidArgument, "market: invalid input"))
@@ -413,7 +413,7 @@ unsafe fn one<R: Real + Element>(
     let zero = [0.0];
     let offers = offers_of(bids, quantities, &zero);
     check_pointer("price", price, 1)?;
-    offers.check(level, false)?;
+    offers.check(level, false, 1)?;
     check_demand("demand", demand)?;
     if with_rewards {
         check_costs(level, costs, &offers)?;
@@ -472,7 +472,7 @@ unsafe fn many<R: Real + Element>(
     };
     let level = Level::current();
     let offers = Offers { bids, quantities, demand, num_generators };
-    offers.check(level, true)?;
+    offers.check(level, true, num_threads)?;
     if with_rewards {
         check_costs(level, costs, &offers)?;
     }
@@ -850,11 +850,11 @@ pub unsafe extern "C" fn marl_market_clear_with_storage_f64(
         // SAFETY: by this function's contract.
         let (b, q) = unsafe { (slice("bids", bids, num_bids)?, slice("quantities", quantities, num_quantities)?) };
         let none = [0.0];
-        offers_of(b, q, &none).check(Level::current(), false)?;
+        offers_of(b, q, &none).check(Level::current(), false, 1)?;
         check_demand("demand", demand)?;
         let buyer_bid = [buy_bid];
         let buyer_quantity = [buy_quantity];
-        offers_of::<f64>(&buyer_bid, &buyer_quantity, &none).check(Level::current(), false).map_err(|e| {
+        offers_of::<f64>(&buyer_bid, &buyer_quantity, &none).check(Level::current(), false, 1).map_err(|e| {
             let message = e.message.replace("bids[0]", "buy_bid").replace("quantities[0]", "buy_quantity");
             Error::new(e.status, message)
         })?;
@@ -908,11 +908,11 @@ pub unsafe extern "C" fn marl_market_clear_with_storage_f32(
         // SAFETY: by this function's contract.
         let (b, q) = unsafe { (slice("bids", bids, num_bids)?, slice("quantities", quantities, num_quantities)?) };
         let none = [0.0];
-        offers_of(b, q, &none).check(Level::current(), false)?;
+        offers_of(b, q, &none).check(Level::current(), false, 1)?;
         check_demand("demand", demand)?;
         let buyer_bid = [buy_bid];
         let buyer_quantity = [buy_quantity];
-        offers_of::<f64>(&buyer_bid, &buyer_quantity, &none).check(Level::current(), false).map_err(|e| {
+        offers_of::<f64>(&buyer_bid, &buyer_quantity, &none).check(Level::current(), false, 1).map_err(|e| {
             let message = e.message.replace("bids[0]", "buy_bid").replace("quantities[0]", "buy_quantity");
             Error::new(e.status, message)
         })?;

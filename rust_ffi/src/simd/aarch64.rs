@@ -173,6 +173,24 @@ macro_rules! neon_lanes {
             fn abs(self) -> Self {
                 $lanes(isa!($abs(self.0)))
             }
+            type Places = [u8; $width];
+            #[inline(always)]
+            fn places(_: Neon, mut f: impl FnMut(usize) -> usize) -> Self::Places {
+                let mut places = [0; $width];
+                for (k, place) in places.iter_mut().enumerate() {
+                    *place = f(k) as u8;
+                }
+                places
+            }
+            #[inline(always)]
+            fn pick(self, places: Self::Places) -> Self {
+                let (mut from, mut to) = ([0.0; $width], [0.0; $width]);
+                isa!($store(from.as_mut_ptr(), self.0));
+                for (lane, place) in to.iter_mut().zip(places) {
+                    *lane = from[usize::from(place) % $width];
+                }
+                $lanes(isa!($load(to.as_ptr())))
+            }
             #[inline(always)]
             fn transpose(square: &mut [Self; 16]) {
                 $transpose(square)

@@ -42,6 +42,8 @@ pub trait Real:
     const ONE: Self;
     /// Positive infinity.
     const INFINITY: Self;
+    /// Not a number.
+    const NAN: Self;
     /// The largest finite number.
     const MAX: Self;
     /// Rounds to this precision.
@@ -72,6 +74,12 @@ pub trait Real:
     const PARTS: usize;
     /// The first `PARTS` registers as one of 32-bit floats.
     fn narrow<S: Simd>(s: S, parts: [Self::Lanes<S>; 2]) -> S::F32;
+    /// The first elements of `from`, which has as many as there are lanes, rounded to this precision.
+    fn load_rounded<S: Simd>(s: S, from: &[f64]) -> Self::Lanes<S>;
+    /// [`Real::not_below`] of the first elements of `from`, which has as many as there are lanes.
+    fn load_not_below<S: Simd>(s: S, from: &[f64]) -> Self::Lanes<S>;
+    /// The first elements of `from`, which has as many as there are lanes, less `x`, rounded once.
+    fn load_less<S: Simd>(s: S, from: &[f64], x: Self::Lanes<S>) -> Self::Lanes<S>;
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool {
         self.to_f64().is_finite()
@@ -83,6 +91,7 @@ impl Real for f32 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
     const INFINITY: Self = f32::INFINITY;
+    const NAN: Self = f32::NAN;
     const MAX: Self = f32::MAX;
     const HAS_SPARE_BITS: bool = true;
     const PARTS: usize = 1;
@@ -121,6 +130,31 @@ impl Real for f32 {
         }
     }
     #[inline(always)]
+    fn load_rounded<S: Simd>(s: S, from: &[f64]) -> S::F32 {
+        let mut lanes = [0.0; 16];
+        for k in 0..S::F32::WIDTH {
+            lanes[k] = from[k] as f32;
+        }
+        S::F32::load_or(s, &lanes, 0.0)
+    }
+    #[inline(always)]
+    fn load_not_below<S: Simd>(s: S, from: &[f64]) -> S::F32 {
+        let mut lanes = [0.0; 16];
+        for k in 0..S::F32::WIDTH {
+            lanes[k] = f32::not_below(from[k]);
+        }
+        S::F32::load_or(s, &lanes, 0.0)
+    }
+    #[inline(always)]
+    fn load_less<S: Simd>(s: S, from: &[f64], x: S::F32) -> S::F32 {
+        let mut lanes = [0.0; 16];
+        x.store(&mut lanes);
+        for k in 0..S::F32::WIDTH {
+            lanes[k] = (from[k] - f64::from(lanes[k])) as f32;
+        }
+        S::F32::load_or(s, &lanes, 0.0)
+    }
+    #[inline(always)]
     fn from_f64(x: f64) -> Self {
         x as f32
     }
@@ -152,6 +186,7 @@ impl Real for f64 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
     const INFINITY: Self = f64::INFINITY;
+    const NAN: Self = f64::NAN;
     const MAX: Self = f64::MAX;
     const HAS_SPARE_BITS: bool = false;
     const PARTS: usize = 2;
@@ -182,6 +217,18 @@ impl Real for f64 {
     #[inline(always)]
     fn store_rounded<S: Simd>(x: S::F64, to: &mut [Self]) {
         x.store(to);
+    }
+    #[inline(always)]
+    fn load_rounded<S: Simd>(s: S, from: &[f64]) -> S::F64 {
+        S::F64::load_or(s, from, 0.0)
+    }
+    #[inline(always)]
+    fn load_not_below<S: Simd>(s: S, from: &[f64]) -> S::F64 {
+        S::F64::load_or(s, from, 0.0)
+    }
+    #[inline(always)]
+    fn load_less<S: Simd>(s: S, from: &[f64], x: S::F64) -> S::F64 {
+        S::F64::load_or(s, from, 0.0) - x
     }
     #[inline(always)]
     fn from_f64(x: f64) -> Self {
@@ -258,8 +305,20 @@ pub trait Lanes<S: Simd>:
     fn eq(self, other: Self) -> Self::Mask;
     /// `if mask { yes } else { no }` in each lane.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// `self / d` of a constant, correctly rounded like any division; the reciprocal of `d` must itself round well (see
+    /// the tests of CartPole, which has the only one).
+    #[inline(always)]
+    fn divided_by(self, s: S, d: Self::Scalar) -> Self {
+        self / Self::splat(s, d)
+    }
     /// The absolute value.
     fn abs(self) -> Self;
+    /// Which lane goes to which, for [`Lanes::pick`].
+    type Places: Copy;
+    /// Lane `k` is to take lane `f(k)`, which is below `WIDTH`.
+    fn places(s: S, f: impl FnMut(usize) -> usize) -> Self::Places;
+    /// Lane `k` takes the lane that `places` names.
+    fn pick(self, places: Self::Places) -> Self;
     /// Swaps rows and columns of the square of the first `WIDTH` registers.
     fn transpose(square: &mut [Self; 16]);
     /// `if a < b { a } else { b }` in each lane.

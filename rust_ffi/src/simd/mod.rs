@@ -6,6 +6,7 @@
 
 mod lanes;
 pub mod math;
+pub mod pcg64;
 pub mod remainder;
 mod scalar;
 pub mod trig;

@@ -128,6 +128,13 @@ macro_rules! one_lane {
             fn abs(self) -> Self {
                 One(self.0.abs())
             }
+            type Places = ();
+            #[inline(always)]
+            fn places(_: Scalar, _: impl FnMut(usize) -> usize) {}
+            #[inline(always)]
+            fn pick(self, (): ()) -> Self {
+                self
+            }
             #[inline(always)]
             fn transpose(_: &mut [Self; 16]) {}
         }

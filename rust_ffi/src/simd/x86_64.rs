@@ -8,9 +8,10 @@ use super::{Isa, Kernel, Level};
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Sub};
 
-/// True if the CPU (and the operating system) support AVX2.
+/// True if the CPU (and the operating system) support AVX2, and what came with it: fused multiply-adds, and
+/// multiplications that leave the flags alone, for the generators.
 pub fn avx2_available() -> bool {
-    is_x86_feature_detected!("avx2")
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("bmi2")
 }
 
 /// True if the CPU (and the operating system) support the parts of AVX-512 used here.
@@ -34,7 +35,7 @@ pub struct Avx512(());
 ///
 /// # Safety
 /// * the CPU supports AVX2 ([`avx2_available`]).
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma,bmi2")]
 pub unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     debug_assert!(avx2_available());
     kernel.run(Avx2(()))
@@ -44,7 +45,7 @@ pub unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
 ///
 /// # Safety
 /// * the CPU supports AVX-512 F, DQ, VL and BW ([`avx512_available`]).
-#[target_feature(enable = "avx2,avx512f,avx512dq,avx512vl,avx512bw")]
+#[target_feature(enable = "avx2,fma,bmi2,avx512f,avx512dq,avx512vl,avx512bw")]
 pub unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     debug_assert!(avx512_available());
     kernel.run(Avx512(()))
@@ -120,7 +121,7 @@ arithmetic!(F32x16, Add add _mm512_add_ps, Sub sub _mm512_sub_ps, Mul mul _mm512
 
 macro_rules! avx2_lanes {
     ($lanes:ident, $mask:ident, $real:ty, $register:ty, $width:literal, $set1:ident, $loadu:ident, $storeu:ident,
-     $cmp:ident, $blendv:ident, $and:ident, $or:ident, $andnot:ident, $movemask:ident, $min:ident, $max:ident, $transpose:ident) => {
+     $cmp:ident, $blendv:ident, $and:ident, $or:ident, $andnot:ident, $movemask:ident, $min:ident, $max:ident, $fmadd:ident, $fnmadd:ident, $transpose:ident, $pick:ident) => {
         #[doc = concat!(stringify!($width), " lanes of ", stringify!($real), ".")]
         #[derive(Clone, Copy)]
         pub struct $lanes($register);
@@ -203,6 +204,24 @@ macro_rules! avx2_lanes {
             fn select(mask: $mask, yes: Self, no: Self) -> Self {
                 $lanes(isa!($blendv(no.0, yes.0, mask.0)))
             }
+            type Places = __m256i;
+            #[inline(always)]
+            fn places(_: Avx2, mut f: impl FnMut(usize) -> usize) -> __m256i {
+                // What moves are 32-bit parts of lanes.
+                let parts = 8 / $width;
+                let mut index = [0i32; 8];
+                for (k, lane) in index.chunks_exact_mut(parts).enumerate() {
+                    let first = f(k) * parts;
+                    for (k, part) in lane.iter_mut().enumerate() {
+                        *part = (first + k) as i32;
+                    }
+                }
+                isa!(_mm256_loadu_si256(index.as_ptr().cast()))
+            }
+            #[inline(always)]
+            fn pick(self, places: __m256i) -> Self {
+                $pick(self, places)
+            }
             #[inline(always)]
             fn transpose(square: &mut [Self; 16]) {
                 $transpose(square)
@@ -214,6 +233,16 @@ macro_rules! avx2_lanes {
             #[inline(always)]
             fn max(self, other: Self) -> Self {
                 $lanes(isa!($max(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn divided_by(self, s: Avx2, d: $real) -> Self {
+                let (d, reciprocal) = (Self::splat(s, d), Self::splat(s, 1.0 / d));
+                let quotient = self * reciprocal;
+                // What is missing, exactly (Markstein); where that is nothing or no number, the quotient is right.
+                let missing = isa!($fnmadd(quotient.0, d.0, self.0));
+                let better = isa!($fmadd(missing, reciprocal.0, quotient.0));
+                let inexact = isa!($cmp::<_CMP_NEQ_OQ>(missing, $set1(0.0)));
+                $lanes(isa!($blendv(quotient.0, better, inexact)))
             }
             #[inline(always)]
             fn abs(self) -> Self {
@@ -240,7 +269,10 @@ avx2_lanes!(
     _mm256_movemask_pd,
     _mm256_min_pd,
     _mm256_max_pd,
-    transpose_f64x4
+    _mm256_fmadd_pd,
+    _mm256_fnmadd_pd,
+    transpose_f64x4,
+    pick_f64x4
 );
 avx2_lanes!(
     F32x8,
@@ -259,12 +291,15 @@ avx2_lanes!(
     _mm256_movemask_ps,
     _mm256_min_ps,
     _mm256_max_ps,
-    transpose_f32x8
+    _mm256_fmadd_ps,
+    _mm256_fnmadd_ps,
+    transpose_f32x8,
+    pick_f32x8
 );
 
 macro_rules! avx512_lanes {
     ($lanes:ident, $real:ty, $register:ty, $width:literal, $mask:ty, $set1:ident, $loadu:ident, $mask_loadu:ident,
-     $storeu:ident, $mask_storeu:ident, $cmp:ident, $blend:ident, $abs:ident, $min:ident, $max:ident, $transpose:ident) => {
+     $storeu:ident, $mask_storeu:ident, $cmp:ident, $blend:ident, $abs:ident, $min:ident, $max:ident, $fmadd:ident, $fnmadd:ident, $store_bytes:ident, $transpose:ident, $pick:ident, $index:ty) => {
         #[doc = concat!(stringify!($width), " lanes of ", stringify!($real), ".")]
         #[derive(Clone, Copy)]
         pub struct $lanes($register);
@@ -289,6 +324,20 @@ macro_rules! avx512_lanes {
             #[inline(always)]
             fn bits(self) -> u32 {
                 u32::from(self)
+            }
+            #[inline(always)]
+            fn store_flags(self, to: &mut [u8]) {
+                let flags = isa!(_mm_maskz_set1_epi8(self.into(), 1));
+                match to.first_chunk_mut::<$width>() {
+                    Some(full) => isa!($store_bytes(full.as_mut_ptr().cast(), flags)),
+                    None => {
+                        let mut all = [0; 16];
+                        isa!(_mm_storeu_si128(all.as_mut_ptr().cast(), flags));
+                        for (to, flag) in to.iter_mut().zip(all) {
+                            *to = flag;
+                        }
+                    }
+                }
             }
         }
 
@@ -346,6 +395,19 @@ macro_rules! avx512_lanes {
             fn select(mask: $mask, yes: Self, no: Self) -> Self {
                 $lanes(isa!($blend(mask, no.0, yes.0)))
             }
+            type Places = __m512i;
+            #[inline(always)]
+            fn places(_: Avx512, mut f: impl FnMut(usize) -> usize) -> __m512i {
+                let mut index: [$index; $width] = [0; $width];
+                for (k, lane) in index.iter_mut().enumerate() {
+                    *lane = f(k) as $index;
+                }
+                isa!(_mm512_loadu_si512(index.as_ptr().cast()))
+            }
+            #[inline(always)]
+            fn pick(self, places: __m512i) -> Self {
+                $lanes(isa!($pick(places, self.0)))
+            }
             #[inline(always)]
             fn transpose(square: &mut [Self; 16]) {
                 $transpose(square)
@@ -357,6 +419,16 @@ macro_rules! avx512_lanes {
             #[inline(always)]
             fn max(self, other: Self) -> Self {
                 $lanes(isa!($max(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn divided_by(self, s: Avx512, d: $real) -> Self {
+                let (d, reciprocal) = (Self::splat(s, d), Self::splat(s, 1.0 / d));
+                let quotient = self * reciprocal;
+                // What is missing, exactly (Markstein); where that is nothing or no number, the quotient is right.
+                let missing = isa!($fnmadd(quotient.0, d.0, self.0));
+                let better = isa!($fmadd(missing, reciprocal.0, quotient.0));
+                let inexact = isa!($cmp::<_CMP_NEQ_OQ>(missing, Self::splat(s, 0.0).0));
+                $lanes(isa!($blend(inexact, quotient.0, better)))
             }
             #[inline(always)]
             fn abs(self) -> Self {
@@ -382,7 +454,12 @@ avx512_lanes!(
     _mm512_abs_pd,
     _mm512_min_pd,
     _mm512_max_pd,
-    transpose_f64x8
+    _mm512_fmadd_pd,
+    _mm512_fnmadd_pd,
+    _mm_storel_epi64,
+    transpose_f64x8,
+    _mm512_permutexvar_pd,
+    i64
 );
 avx512_lanes!(
     F32x16,
@@ -400,8 +477,23 @@ avx512_lanes!(
     _mm512_abs_ps,
     _mm512_min_ps,
     _mm512_max_ps,
-    transpose_f32x16
+    _mm512_fmadd_ps,
+    _mm512_fnmadd_ps,
+    _mm_storeu_si128,
+    transpose_f32x16,
+    _mm512_permutexvar_ps,
+    i32
 );
+
+#[inline(always)]
+fn pick_f64x4(x: F64x4, places: __m256i) -> F64x4 {
+    F64x4(isa!(_mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(x.0), places))))
+}
+
+#[inline(always)]
+fn pick_f32x8(x: F32x8, places: __m256i) -> F32x8 {
+    F32x8(isa!(_mm256_permutevar8x32_ps(x.0, places)))
+}
 
 #[inline(always)]
 fn transpose_f64x4(r: &mut [F64x4; 16]) {

@@ -78,8 +78,11 @@ pub const NAMES: [&str; 9] = [
 
 impl Batch {
     pub fn new(config: &str, num_envs: usize, num_threads: usize, autoreset: Autoreset, level: Level) -> Self {
-        let setup = Setup { num_envs, num_threads, autoreset, level };
-        Batch { env: make_vec(MARKET, config, setup).unwrap() }
+        Self::of(MARKET, config, Setup { num_envs, num_threads, autoreset, level })
+    }
+
+    pub fn of(id: &str, config: &str, setup: Setup) -> Self {
+        Batch { env: make_vec(id, config, setup).unwrap() }
     }
 
     pub fn num_envs(&self) -> usize {

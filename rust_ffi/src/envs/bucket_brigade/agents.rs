@@ -27,7 +27,7 @@
 //! A generator goes on over the episodes of an environment; both start anew where a seed is given.
 
 use super::houses::HouseSet;
-use super::stream::{Chance64, Stream};
+use super::stream::{Chance64, Draws};
 use crate::engine::error::{Error, Result, Status};
 
 /// Numbers of a strategy.
@@ -133,28 +133,24 @@ impl Heuristic {
         houses: usize,
         burning: M,
         decisions: Decisions,
-        stream: &mut Stream,
+        draws: &mut impl Draws,
     ) -> Action {
         let own = i % houses;
-        let works = stream.hit64(self.work);
+        let works = draws.hit64(self.work);
         let mut house = own;
-        if works && !burning.is_empty() && !(burning.contains(own) && stream.hit64(self.own)) {
+        if works && !burning.is_empty() && !(burning.contains(own) && draws.hit64(self.own)) {
             let count = burning.count();
             let skips = count == 1 && decisions == Decisions::Independent;
-            let k = if skips { 0 } else { stream.below(count as u64) as usize };
+            let k = if skips { 0 } else { draws.below(count as u64) as usize };
             house = burning.iter().nth(k).unwrap_or(own);
         }
-        let signal = works == stream.hit64(self.honest);
+        let signal = works == draws.hit64(self.honest);
         Action { house: house as u8, mode: u8::from(works), signal: u8::from(signal) }
     }
 
-    /// Modes of all `agents` on a night without fire, when each draws twice: for its mode, and for a signal.
-    #[inline(always)]
-    pub fn decide_quietly(agents: &[Heuristic], modes: &mut [u8], stream: &mut Stream) {
-        for (agent, mode) in agents.iter().zip(modes) {
-            *mode = u8::from(stream.hit64(agent.work));
-            stream.skip(1);
-        }
+    /// The chance that it works, never who is not there.
+    pub fn work(agent: Option<&Heuristic>) -> Chance64 {
+        agent.map_or(Chance64::new(0.0), |agent| agent.work)
     }
 }
 

@@ -6,7 +6,8 @@ use super::houses::{HouseSet, Wide};
 use super::observe::{Observer, Seen};
 use super::options::Options;
 use super::policies::{Policy, Seat};
-use super::rules::{Board, Ledger, Moves, Rules};
+use super::rewards::{Ledger, MOST_GROUPS};
+use super::rules::{Board, Moves, Rules, GROUP};
 use super::stream::Stream;
 use crate::engine::columns::Columns;
 use crate::engine::error::{Error, Result, Status};
@@ -248,7 +249,8 @@ impl<M: HouseSet> Environment for Brigade<M> {
     fn step(&self, turn: Turn<'_, '_, Self>) {
         let Turn { rows, state, scratch, rngs, phases, clock, actions, rewards, terminated, infos, .. } = turn;
         let (n, h, rules) = (self.rules.agents, self.rules.houses, &self.rules);
-        let ledger = scratch.ledger.get_or_insert_with(|| Ledger::new(rules));
+        let ledger = scratch.ledger.get_or_insert_with(|| rules.ledger());
+        let groups = n.div_ceil(GROUP);
         let (learned, width) = (self.options.seats.len(), self.options.seats.len() * self.spec.action_len());
         for row in 0..rows {
             if phases[row] == Phase::Over {
@@ -258,10 +260,11 @@ impl<M: HouseSet> Environment for Brigade<M> {
             let before = read_board::<M>(&state.get(column::HOUSES)[row * h..(row + 1) * h]);
             // Checked to be whole numbers in range.
             self.choose(row, before, state, &mut scratch.choices, |k| actions.get(row * width + k) as u8);
-            let (mut houses, mut modes) = ([0; 256], [0; 256]);
+            let (mut houses, mut modes) = ([[0; GROUP]; MOST_GROUPS], [[0; GROUP]; MOST_GROUPS]);
             for (i, choice) in scratch.choices.iter().enumerate() {
                 let Action { house, mode, signal } = choice.action;
-                (houses[i], modes[i]) = (house, mode);
+                houses[i / GROUP][i % GROUP] = u32::from(house);
+                modes[i / GROUP][i % GROUP] = u32::from(mode);
                 state.get_mut::<u8>(column::POSITIONS)[row * n + i] = house;
                 state.get_mut::<u8>(column::SIGNALS)[row * n + i] = signal;
                 let played = &mut state.get_mut::<u8>(column::ACTIONS)[(row * n + i) * 3..][..3];
@@ -270,7 +273,7 @@ impl<M: HouseSet> Environment for Brigade<M> {
                     state.get_mut::<u8>(column::ROUND1)[row * n + i] = choice.round1;
                 }
             }
-            let moves = Moves { houses: &houses[..n], modes: &modes[..n] };
+            let moves = Moves { houses: &houses[..groups], modes: &modes[..groups] };
             let mut stream = Stream::of(&rngs[row]);
             let progress = &mut state.get_mut::<f32>(column::PROGRESS)[row * h..(row + 1) * h];
             let after = rules.night(before, progress, moves, &mut stream);
@@ -280,7 +283,7 @@ impl<M: HouseSet> Environment for Brigade<M> {
 
             terminated[row] = u8::from(is_over);
             write_board(&mut state.get_mut(column::HOUSES)[row * h..(row + 1) * h], after);
-            let paid = &ledger.rewards[..n];
+            let paid = &ledger.rewards.as_flattened()[..n];
             state.get_mut::<f32>(column::REWARDS)[row * n..(row + 1) * n].copy_from_slice(paid);
             for (score, reward) in state.get_mut::<f32>(column::SCORES)[row * n..].iter_mut().zip(paid) {
                 *score += *reward;

@@ -110,11 +110,11 @@ impl HouseSet for Wide {
     }
 
     fn contains(self, h: usize) -> bool {
-        self.0[h / 64 & 3].contains(h & 63)
+        self.0[(h / 64) & 3].contains(h & 63)
     }
 
     fn with(mut self, h: usize) -> Self {
-        self.0[h / 64 & 3] |= 1 << (h & 63);
+        self.0[(h / 64) & 3] |= 1 << (h & 63);
         self
     }
 

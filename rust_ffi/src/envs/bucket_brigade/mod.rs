@@ -5,7 +5,7 @@
 //! houses    safe -> burning -> ruined; ruins stay
 //! ```
 //!
-//! [`scenario`] holds the numbers and options of a game; [`rules`] one night; [`stream`] its random numbers; [`agents`]
+//! [`scenario`] holds the numbers and options of a game; [`rules`] one night and [`rewards`] what it pays; [`stream`] its random numbers; [`agents`]
 //! those who play without learning; [`payoff`] whole episodes of them, thousands at a time; [`env`] the environment.
 
 pub mod agents;
@@ -16,6 +16,7 @@ pub mod observe;
 pub mod options;
 pub mod payoff;
 pub mod policies;
+pub mod rewards;
 pub mod rules;
 pub mod scenario;
 pub mod stream;

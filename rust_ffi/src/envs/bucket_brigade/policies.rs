@@ -3,7 +3,7 @@
 use super::agents::{check_strategy, Action, Decisions, Heuristic, ARCHETYPES, PARAMETERS};
 use super::houses::HouseSet;
 use super::rules::Board;
-use super::stream::Stream;
+use super::stream::Draws;
 use crate::engine::config::{kind, numbers_of};
 use crate::engine::error::{did_you_mean, Error, Result, Status};
 use serde_json::{json, Value};
@@ -107,7 +107,7 @@ impl Policy {
         strategy: &[f64; PARAMETERS],
         board: Board<M>,
         decisions: Decisions,
-        stream: &mut Stream,
+        draws: &mut impl Draws,
     ) -> Action {
         let own = seat.index % seat.houses;
         let (burning, first) = (board.burning, board.burning.iter().next());
@@ -115,11 +115,11 @@ impl Policy {
         let around = |h: usize| [(h + seat.houses - 1) % seat.houses, (h + 1) % seat.houses];
         let at = match self {
             Policy::Strategy(_) | Policy::RandomStrategy => {
-                return Heuristic::new(strategy).decide(seat.index, seat.houses, burning, decisions, stream)
+                return Heuristic::new(strategy).decide(seat.index, seat.houses, burning, decisions, draws)
             }
             Policy::Random | Policy::Uniform => {
-                let (house, mode) = (stream.below(seat.houses as u64) as u8, stream.below(2) as u8);
-                let signal = if *self == Policy::Uniform { stream.below(2) as u8 } else { mode };
+                let (house, mode) = (draws.below(seat.houses as u64) as u8, draws.below(2) as u8);
+                let signal = if *self == Policy::Uniform { draws.below(2) as u8 } else { mode };
                 return Action { house, mode, signal };
             }
             Policy::Rest => None,

@@ -107,6 +107,7 @@ impl Control for Acrobot {
     }
 
     /// Rounded to 32 bits, as Gymnasium rounds it.
+    #[inline(always)]
     fn start(&self, rng: &mut Pcg64, options: [f64; 2]) -> State<f64> {
         four_uniform(rng, options).map(|x| f64::from(x as f32))
     }

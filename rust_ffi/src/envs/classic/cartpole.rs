@@ -72,6 +72,7 @@ impl Control for CartPole {
         ]
     }
 
+    #[inline(always)]
     fn start(&self, rng: &mut Pcg64, options: [f64; 2]) -> State<f64> {
         four_uniform(rng, options)
     }
@@ -89,11 +90,11 @@ impl Control for CartPole {
         let force = R::Lanes::<S>::select(right, number(FORCE), number(-FORCE));
         let (sine, cosine) = R::sin_cos(s, theta);
 
-        let total = number(TOTAL_MASS);
-        let temp = (force + number(POLE_MASS_LENGTH) * (theta_dot * theta_dot) * sine) / total;
-        let theta_acc = (number(GRAVITY) * sine - cosine * temp)
-            / (number(LENGTH) * (number(4.0 / 3.0) - number(MASS_POLE) * (cosine * cosine) / total));
-        let x_acc = temp - number(POLE_MASS_LENGTH) * theta_acc * cosine / total;
+        let total = R::from_f64(TOTAL_MASS);
+        let temp = (force + number(POLE_MASS_LENGTH) * (theta_dot * theta_dot) * sine).divided_by(s, total);
+        let share = (number(MASS_POLE) * (cosine * cosine)).divided_by(s, total);
+        let theta_acc = (number(GRAVITY) * sine - cosine * temp) / (number(LENGTH) * (number(4.0 / 3.0) - share));
+        let x_acc = temp - (number(POLE_MASS_LENGTH) * theta_acc * cosine).divided_by(s, total);
 
         let tau = number(TAU);
         let new_x_dot = x_dot + tau * x_acc;

@@ -3,11 +3,12 @@
 //! Gymnasium keeps the state of this one environment in 32 bits after its first step, and NumPy's rules then decide
 //! the precision of every operation. In 64 bits the same is done here:
 //!
-//! * the state after a step is rounded to 32 bits;
-//! * the arithmetic of a step rounds every operation to 32 bits if position and velocity are numbers of 32 bits and
-//!   so are the actions: always, but in the first step after a reset, from an injected state, or by 64-bit actions;
-//! * the pull on the car, force and slope together, is rounded term by term where the action is a number of 32 bits
-//!   within -1 and 1. One beyond is replaced by a bound, which is a Python number: then the pull has 64 bits.
+//! * the state after a step is rounded to 32 bits; *narrow* is a state of such numbers, as after every step, but not
+//!   after a reset or an injected number of 64 bits;
+//! * an action beyond -1 and 1 is replaced by a bound, a Python number, which takes any precision;
+//! * the arithmetic of a step rounds every operation to 32 bits for a narrow state and a 32-bit or replaced action;
+//!   the angle of the slope, three times the position, has 32 bits for every narrow state;
+//! * the pull on the car, force and slope together, is rounded term by term for a 32-bit action, unless replaced.
 
 use super::control::{clip, constant, Choice, Control, Moved, Row, Seen, State};
 use super::mountain_car::{goal_velocity, COLUMNS, HIGH, LOW, MAX_SPEED, OBSERVED, OPTIONS};
@@ -49,6 +50,7 @@ impl Control for ContinuousMountainCar {
         vec![goal_velocity()]
     }
 
+    #[inline(always)]
     fn start(&self, rng: &mut Pcg64, [low, high]: [f64; 2]) -> State<f64> {
         [rng.uniform(low, high), 0.0, 0.0, 0.0]
     }
@@ -64,26 +66,30 @@ impl Control for ContinuousMountainCar {
         let number = |x: f64| constant::<S, R>(s, x);
         let select = R::Lanes::<S>::select;
         let zero = number(0.0);
-        // Where every operation is rounded to 32 bits; in 32-bit lanes it is anyway.
-        let is_single = if single {
-            position.eq(R::through_f32(position)).and(velocity.eq(R::through_f32(velocity)))
-        } else {
-            zero.lt(zero)
-        };
+        // In 32-bit lanes everything is narrow.
+        let narrow = position.eq(R::through_f32(position)).and(velocity.eq(R::through_f32(velocity)));
+        let replaced = number(1.0).lt(action.abs());
+        let is_single = if single { narrow } else { narrow.and(replaced) };
         let round = |x: R::Lanes<S>| select(is_single, R::through_f32(x), x);
         let bound = |x: f64| round(number(x));
 
-        let (_, cosine) = R::sin_cos(s, round(number(3.0) * position));
+        let angle = number(3.0) * position;
+        let (_, cosine) = R::sin_cos(s, select(narrow, R::through_f32(angle), angle));
         let force = clip(action, number(-1.0), number(1.0));
         let slope = number(GRAVITY) * cosine;
         let mut pull = force * number(POWER) - slope;
         if single {
             let power = R::through_f32(number(POWER));
             let rounded = R::through_f32(R::through_f32(force * power) - R::through_f32(slope));
-            pull = select(action.abs().le(number(1.0)), rounded, pull);
+            pull = select(replaced, pull, rounded);
         }
-        let velocity = clip(round(velocity + round(pull)), bound(-MAX_SPEED), bound(MAX_SPEED));
-        let position = clip(round(position + velocity), bound(LOW), bound(HIGH));
+        let fast = round(velocity + round(pull));
+        let velocity = clip(fast, bound(-MAX_SPEED), bound(MAX_SPEED));
+        // A velocity at its bound is a Python number, too, and added to a position of 32 bits.
+        let at_bound = narrow.and(velocity.lt(fast).or(fast.lt(velocity)));
+        let single_position = R::through_f32(position + R::through_f32(velocity));
+        let moved = select(at_bound, single_position, round(position + velocity));
+        let position = clip(moved, bound(LOW), bound(HIGH));
         let hits = position.eq(bound(LOW)).and(velocity.lt(zero));
         let velocity = select(hits, zero, velocity);
         let terminated = bound(GOAL).le(position).and(bound(self.goal_velocity).le(velocity));

@@ -89,6 +89,7 @@ pub trait Control: Send + Sync + Sized + 'static {
 }
 
 /// Four numbers uniform between the options, as `Generator.uniform(low, high, size=4)` draws them.
+#[inline(always)]
 pub fn four_uniform(rng: &mut Pcg64, [low, high]: [f64; 2]) -> State<f64> {
     [rng.uniform(low, high), rng.uniform(low, high), rng.uniform(low, high), rng.uniform(low, high)]
 }
@@ -102,6 +103,6 @@ pub fn constant<S: Simd, R: Real>(s: S, x: f64) -> R::Lanes<S> {
 /// Lanes held between two bounds.
 #[inline(always)]
 pub fn clip<S: Simd, L: Lanes<S>>(x: L, low: L, high: L) -> L {
-    let x = L::select(x.lt(low), low, x);
-    L::select(high.lt(x), high, x)
+    // In this order, what is not a number stays so.
+    high.min(low.max(x))
 }

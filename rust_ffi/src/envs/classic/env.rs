@@ -165,16 +165,8 @@ impl<G: Control, R: Real + Element> Environment for Classic<G, R> {
         }
     }
 
-    fn reset_rows(&self, state: &mut Columns, rows: &[u32], rngs: &mut [Pcg64]) {
-        let options = G::OPTIONS.map(|(_, default)| default);
-        let columns = state.first_mut::<R, MOST_STATE>();
-        for &row in rows {
-            let row = row as usize;
-            let start = self.game.start(&mut rngs[row], options);
-            for k in 0..G::COLUMNS.len() {
-                columns[k][row] = R::from_f64(start[k]);
-            }
-        }
+    fn reset_rows(&self, level: Level, state: &mut Columns, rows: &[u32], rngs: &mut [Pcg64]) {
+        simd::run(level, Restart { env: self, state, rows, rngs });
     }
 
     fn step(&self, turn: Turn<'_, '_, Self>) {
@@ -221,6 +213,31 @@ impl<G: Control, R: Real + Element> Classic<G, R> {
     fn retouch(&self, columns: &[&[R]; MOST_STATE], clock: &[u32], row: usize, out: &mut [f32]) {
         if G::SEES_FIRST && clock[row] == 0 {
             self.game.see_first(columns.map(|column| column.get(row).map_or(0.0, |x| x.to_f64())), out);
+        }
+    }
+}
+
+/// New episodes: a plain loop, compiled for the best multiplications.
+struct Restart<'a, G, R> {
+    env: &'a Classic<G, R>,
+    state: &'a mut Columns,
+    rows: &'a [u32],
+    rngs: &'a mut [Pcg64],
+}
+
+impl<G: Control, R: Real + Element> Kernel for Restart<'_, G, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let options = G::OPTIONS.map(|(_, default)| default);
+        let columns = self.state.first_mut::<R, MOST_STATE>();
+        for &row in self.rows {
+            let row = row as usize;
+            let start = self.env.game.start(&mut self.rngs[row], options);
+            for k in 0..G::COLUMNS.len() {
+                columns[k][row] = R::from_f64(start[k]);
+            }
         }
     }
 }

@@ -55,6 +55,7 @@ impl Control for MountainCar {
         vec![goal_velocity()]
     }
 
+    #[inline(always)]
     fn start(&self, rng: &mut Pcg64, [low, high]: [f64; 2]) -> State<f64> {
         [rng.uniform(low, high), 0.0, 0.0, 0.0]
     }

@@ -56,6 +56,7 @@ impl Control for Pendulum {
         Ok(())
     }
 
+    #[inline(always)]
     fn start(&self, rng: &mut Pcg64, [x, y]: [f64; 2]) -> State<f64> {
         [rng.uniform(-x, x), rng.uniform(-y, y), 0.0, 0.0]
     }

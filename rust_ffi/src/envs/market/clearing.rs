@@ -2,8 +2,7 @@
 //! market per lane. Tests hold the two equal, bit for bit.
 
 use super::merit_order::MeritOrder;
-use super::networks::sort_stably;
-use crate::simd::{for_registers, Lanes, Mask, Real, Simd};
+use crate::simd::{for_registers, Lanes, Real, Simd};
 
 /// Who sets the price when demand is not met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -60,7 +59,7 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// True if [`clear_lanes`] knows these rules.
+    /// True if markets of these rules can be cleared one per lane.
     pub fn suit_lanes(&self) -> bool {
         self.scarcity_price == ScarcityPrice::HighestBid && self.tie_rule == TieRule::Index
     }
@@ -206,82 +205,4 @@ fn share_margin<R: Real>(order: &MeritOrder, bids: &[R], quantities: &[R], deman
     for k in tied() {
         cleared[k] = quantities[k] * share;
     }
-}
-
-/// What [`clear_lanes`] found in each lane.
-pub struct ClearedLanes<S: Simd, V: Lanes<S>> {
-    /// Prices.
-    pub price: V,
-    /// Where demand was met.
-    pub met: V::Mask,
-    /// All supply.
-    pub supply: V,
-}
-
-/// Clears one market of `n` units per lane; the rules suit lanes. Units beyond `n` fill up to `N`: they bid the largest
-/// float and offer nothing. Sorting is stable, so ties keep the order of their indices.
-#[inline(always)]
-pub fn clear_lanes<S: Simd, V: Lanes<S>, const N: usize>(
-    s: S,
-    rules: &Rules,
-    bids: &[V; N],
-    quantities: &[V; N],
-    demand: &[f64; 16],
-    n: usize,
-    cleared: &mut [V; N],
-) -> ClearedLanes<S, V> {
-    let zero = V::splat(s, V::Scalar::ZERO);
-    let one = V::splat(s, V::Scalar::ONE);
-    let mut sorted_bids = *bids;
-    let mut sorted_quantities = *quantities;
-    sort_stably::<S, V, N>(&mut sorted_bids, &mut sorted_quantities);
-
-    // A running sum reaches demand if it reaches the next number of its own precision.
-    let threshold = V::from_fn(s, |lane| V::Scalar::not_below(demand[lane]));
-    let mut sum = sorted_quantities[0];
-    let mut before = zero;
-    let mut met = threshold.le(sum);
-    let mut met_at = [met; N];
-    let mut price = sorted_bids[0];
-    for k in 1..N {
-        let next = sum + sorted_quantities[k];
-        price = V::select(met, price, sorted_bids[k]);
-        before = V::select(met, before, sum);
-        met = met.or(threshold.le(next));
-        met_at[k] = met;
-        sum = next;
-    }
-    let highest = sorted_bids[n.clamp(1, N) - 1];
-    price = V::select(met, price, highest);
-    let mut below = [V::Scalar::ZERO; 16];
-    before.store(&mut below);
-    let rest = V::from_fn(s, |lane| V::Scalar::from_f64(demand[lane] - below[lane].to_f64()));
-    let mut at_price = zero;
-    for bid in bids {
-        at_price = at_price + V::select(bid.eq(price), one, zero);
-    }
-    let short = zero.eq(zero).and_not(met);
-    if !one.lt(at_price).any() {
-        // Nobody ties with a marginal unit.
-        for k in 0..N {
-            let in_full = bids[k].lt(price).or(short);
-            cleared[k] = V::select(in_full, quantities[k], V::select(bids[k].eq(price), rest, zero));
-        }
-    } else {
-        let mut full_ties = zero;
-        for k in 0..N {
-            let full_tie = sorted_bids[k].eq(price).and_not(met_at[k]);
-            full_ties = full_ties + V::select(full_tie, one, zero);
-        }
-        let mut ties = zero;
-        for k in 0..N {
-            let is_tied = bids[k].eq(price);
-            let in_full = bids[k].lt(price).or(is_tied.and(ties.lt(full_ties))).or(short);
-            let is_marginal = is_tied.and(ties.eq(full_ties));
-            cleared[k] = V::select(in_full, quantities[k], V::select(is_marginal, rest, zero));
-            ties = ties + V::select(is_tied, one, zero);
-        }
-    }
-    let cap = V::splat(s, V::Scalar::from_f64(rules.price_cap));
-    ClearedLanes { price: V::select(cap.lt(price), cap, price), met, supply: sum }
 }

@@ -130,7 +130,7 @@ impl<R: Real + Element> Environment for Market<R> {
     fn nanoseconds_per_step(&self) -> usize {
         let params = &self.options.params;
         let hours = if params.day_ahead { params.hours() } else { 1 };
-        hours * (30 + 10 * params.num_agents())
+        hours * (15 + 5 * params.num_agents())
     }
 
     fn initialise(&self, state: &mut Columns, _rows: usize) {

@@ -250,69 +250,95 @@ impl<R: Real + Element> Kernel for StepBlock<'_, '_, '_, R> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let StepBlock { market, turn } = self;
-        turn.scratch.prepare(market, turn.rows);
         let params = &market.options.params;
         if params.day_ahead || params.battery.is_some() {
+            turn.scratch.prepare(market, turn.rows);
             step_rows(s, market, turn);
         } else {
+            turn.scratch.prepare(market, turn.rows.min(strip_rows(params.num_agents())));
             step_hour(s, market, turn);
         }
     }
 }
 
-/// One hour of generators alone: the whole block goes through the batch kernels.
+/// Markets that go through a step together: as many as the nearest caches hold, for memory is slower than the rules.
+fn strip_rows(agents: usize) -> usize {
+    (8192 / agents).next_multiple_of(MOST_LANES)
+}
+
+/// One hour of generators alone: strips of the block go through the batch kernels.
 #[inline(always)]
 fn step_hour<S: Simd, R: Real + Element>(s: S, market: &Market<R>, turn: Turn<'_, '_, Market<R>>) {
     let Turn { rows, state, scratch: work, clock, actions, rewards, terminated, infos, .. } = turn;
-    let hours = market.options.params.hours();
     let agents = market.options.params.num_agents();
-    market.project_all(s, actions, work);
-    let demand = state.get::<R>(column::DEMAND);
-    for row in 0..rows {
-        let t = clock[row] as usize;
-        work.demand[row] = demand[row * hours + t.min(hours - 1)];
-        work.wide_demand[row] = work.demand[row].to_f64();
-        terminated[row] = u8::from(t + 1 >= hours);
+    let learners = market.seats.learners.len();
+    let wanted = infos.wanted();
+    // Arrays that nobody asked for are empty, and not aligned either.
+    let mut infos = if wanted { infos.typed::<R, 7>() } else { Default::default() };
+    let mut first = 0;
+    while first < rows {
+        let count = work.rows.min(rows - first);
+        let paid = first * learners..(first + count) * learners;
+        work.play(s, market, state, first, &clock[first..first + count], actions.slice(2 * paid.start..2 * paid.end));
+        for (terminated, clock) in terminated[first..first + count].iter_mut().zip(&clock[first..]) {
+            *terminated = u8::from(*clock as usize + 1 >= market.options.params.hours());
+        }
+        pay_learners(&market.seats.learners, agents, &work.rewards[..count * agents], &mut rewards[paid]);
+        if wanted {
+            let per_market = [&work.prices, &work.demand, &work.unserved];
+            let per_agent = [&work.cleared, &work.rewards, &work.bids, &work.quantities];
+            let (to_market, to_agent) = infos.split_at_mut(per_market.len());
+            for (to, from) in to_market.iter_mut().zip(per_market) {
+                to[first..first + count].copy_from_slice(&from[..count]);
+            }
+            for (to, from) in to_agent.iter_mut().zip(per_agent) {
+                to[first * agents..(first + count) * agents].copy_from_slice(&from[..count * agents]);
+            }
+        }
+        first += count;
     }
-    let offers =
-        Offers { bids: &work.bids, quantities: &work.quantities, demand: &work.wide_demand, num_generators: agents };
-    let costs = Some(Costs { costs: &market.seats.costs, terms: market.terms });
-    let rules = &market.options.rules;
-    let learners = &market.seats.learners;
-    if infos.wanted() && !market.options.history {
-        // Straight to where they are wanted.
-        let [prices, wanted, unserved, cleared, all_rewards, bids, quantities] = infos.typed::<R, 7>();
-        let results = Results { prices, cleared, rewards: &mut *all_rewards, unserved, lol: &mut [] };
-        simd::run(s.level(), ManyMarkets { rules, offers, costs, results });
-        wanted.copy_from_slice(&work.demand);
-        bids.copy_from_slice(&work.bids);
-        quantities.copy_from_slice(&work.quantities);
-        pay_learners(learners, agents, all_rewards, rewards);
-        return;
-    }
-    let results = Results {
-        prices: &mut work.prices,
-        cleared: &mut work.cleared,
-        rewards: &mut work.rewards,
-        unserved: &mut work.unserved,
-        lol: &mut work.lol,
-    };
-    simd::run(s.level(), ManyMarkets { rules, offers, costs, results });
-    pay_learners(learners, agents, &work.rewards, rewards);
-    if infos.wanted() {
-        let [prices, wanted, unserved, cleared, all_rewards, bids, quantities] = infos.typed::<R, 7>();
-        prices.copy_from_slice(&work.prices);
-        wanted.copy_from_slice(&work.demand);
-        unserved.copy_from_slice(&work.unserved);
-        cleared.copy_from_slice(&work.cleared);
-        all_rewards.copy_from_slice(&work.rewards);
-        bids.copy_from_slice(&work.bids);
-        quantities.copy_from_slice(&work.quantities);
-    }
-    if market.options.history {
+}
+
+impl<R: Real + Element> Work<R> {
+    /// Clears the present hour of as many markets as there are clocks, from environment `first` on, into its arrays.
+    #[inline(always)]
+    fn play<S: Simd>(
+        &mut self,
+        s: S,
+        market: &Market<R>,
+        state: &mut Columns,
+        first: usize,
+        clock: &[u32],
+        actions: Actions<'_>,
+    ) {
+        let (hours, agents) = (market.options.params.hours(), market.options.params.num_agents());
+        let count = clock.len();
+        market.project_all(s, actions, self);
+        let demand = &state.get::<R>(column::DEMAND)[first * hours..(first + count) * hours];
         for (row, clock) in clock.iter().enumerate() {
-            let t = (*clock as usize).min(hours - 1);
-            market.write_history(state, row, t, work, row, None);
+            self.demand[row] = demand[row * hours + (*clock as usize).min(hours - 1)];
+            self.wide_demand[row] = self.demand[row].to_f64();
+        }
+        let offers = Offers {
+            bids: &self.bids[..count * agents],
+            quantities: &self.quantities[..count * agents],
+            demand: &self.wide_demand[..count],
+            num_generators: agents,
+        };
+        let costs = Some(Costs { costs: &market.seats.costs, terms: market.terms });
+        let results = Results {
+            prices: &mut self.prices[..count],
+            cleared: &mut self.cleared[..count * agents],
+            rewards: &mut self.rewards[..count * agents],
+            unserved: &mut self.unserved[..count],
+            lol: &mut self.lol[..count],
+        };
+        simd::run(s.level(), ManyMarkets { rules: &market.options.rules, offers, costs, results });
+        if market.options.history {
+            for (row, clock) in clock.iter().enumerate() {
+                let t = (*clock as usize).min(hours - 1);
+                market.write_history(state, first + row, t, self, row, None);
+            }
         }
     }
 }

@@ -1,26 +1,13 @@
 //! Loops of the auction over one market or many: clearing alone, or the fused step of clearing and rewards.
 
-use super::clearing::{clear_lanes, clear_one, Cleared, LossOfLoad, Rules};
+use super::clearing::{clear_one, Cleared, LossOfLoad, Rules};
+use super::lanes::{fill_lanes, LanesOf};
 pub use super::merit_order::MeritOrder as Order;
 use super::merit_order::MeritOrder;
 use super::rewards::{pairwise_sum, scaled, unscaled, RewardTerms};
 use crate::engine::error::{Error, Result, Status};
 use crate::engine::threads;
 use crate::simd::{self, for_registers, Kernel, Lanes, Level, Mask, Real, Scalar, Simd};
-
-/// Runs `$body` for groups of up to `$width` of `$n` units: the first of a group, and how many. The last group overlaps
-/// the one before it where `$n` is no multiple.
-macro_rules! for_squares {
-    ($n:expr, $width:expr, |$unit:ident, $units:ident| $body:block) => {
-        let $units: usize = if $n < $width { $n } else { $width };
-        let mut start = 0;
-        while start < $n {
-            let $unit = if start + $units <= $n { start } else { $n - $units };
-            $body
-            start += $units;
-        }
-    };
-}
 
 /// `E` markets of `N` units each. Rows follow each other; all slices have matching lengths.
 #[derive(Clone, Copy)]
@@ -58,7 +45,7 @@ pub struct Results<'a, R> {
     pub lol: &'a mut [R],
 }
 
-impl<R: Real> Offers<'_, R> {
+impl<'a, R: Real> Offers<'a, R> {
     /// Number of markets.
     pub fn len(&self) -> usize {
         self.demand.len()
@@ -70,7 +57,8 @@ impl<R: Real> Offers<'_, R> {
     }
 
     /// Checks lengths, then, market by market, bids, quantities and demand; the message names the first offender.
-    pub fn check(&self, level: Level, batched: bool) -> Result<()> {
+    /// `num_threads` as in [`run_many`].
+    pub fn check(&self, level: Level, batched: bool, num_threads: usize) -> Result<()> {
         let n = self.num_generators;
         if n == 0 {
             return Err(Error::new(Status::Empty, "bids: expected at least one generator, got none"));
@@ -79,7 +67,21 @@ impl<R: Real> Offers<'_, R> {
         let expected = self.demand.len().saturating_mul(n);
         Error::check_length("bids", self.bids.len(), expected)?;
         Error::check_length("quantities", self.quantities.len(), expected)?;
-        if simd::run(level, AreValid { bids: self.bids, quantities: self.quantities, demand: self.demand }) {
+        // Reading a number takes a fraction of a nanosecond.
+        let parts = threads::parts_for(num_threads, self.len(), expected / 4);
+        if parts <= 1 {
+            if simd::run(level, AreValid(*self)) {
+                return Ok(());
+            }
+            return self.find_offender(batched);
+        }
+        let rows_each = self.len().div_ceil(parts);
+        let mut tasks: Vec<_> = (0..self.len())
+            .step_by(rows_each)
+            .map(|first| (AreValid(self.rows(first, rows_each.min(self.len() - first))), false))
+            .collect();
+        threads::for_each(&mut tasks, |(part, valid)| *valid = simd::run(level, *part));
+        if tasks.iter().all(|(_, valid)| *valid) {
             return Ok(());
         }
         self.find_offender(batched)
@@ -107,7 +109,7 @@ impl<R: Real> Offers<'_, R> {
         Ok(())
     }
 
-    fn rows(&self, first: usize, count: usize) -> Self {
+    fn rows(&self, first: usize, count: usize) -> Offers<'a, R> {
         let n = self.num_generators;
         Offers {
             bids: &self.bids[first * n..(first + count) * n],
@@ -164,46 +166,56 @@ pub fn check_costs<R: Real>(level: Level, costs: &[R], offers: &Offers<'_, R>) -
     }
 }
 
-struct AreValid<'a, R> {
-    bids: &'a [R],
-    quantities: &'a [R],
-    demand: &'a [f64],
-}
+#[derive(Clone, Copy)]
+struct AreValid<'a, R>(Offers<'a, R>);
 
-/// True if all of `x` are finite. A float less itself is zero if it is finite, else NaN.
+/// True if all of `x` are finite.
 #[inline(always)]
-#[allow(clippy::eq_op)]
 fn all_finite<S: Simd, R: Real>(s: S, x: &[R]) -> bool {
-    type V<S, R> = <R as Real>::Lanes<S>;
-    let zero = V::<S, R>::splat(s, R::ZERO);
-    let mut trace = zero;
-    for_registers!(x.len(), V::<S, R>::WIDTH, |k| {
-        let x = V::<S, R>::load_or(s, &x[k], R::ZERO);
-        trace = trace + (x - x);
-    });
-    !zero.eq(zero).and_not(trace.eq(zero)).any()
+    all_above(s, x, -R::INFINITY)
 }
 
 /// True if all of `x` are finite and at least zero.
 #[inline(always)]
-#[allow(clippy::eq_op)]
 fn all_offerable<S: Simd, R: Real>(s: S, x: &[R]) -> bool {
+    all_above(s, x, R::ZERO)
+}
+
+/// True if all of `x` are finite and at least `lowest`. A float less itself is zero if it is finite, else NaN.
+#[inline(always)]
+#[allow(clippy::eq_op)]
+fn all_above<S: Simd, R: Real>(s: S, x: &[R], lowest: R) -> bool {
     type V<S, R> = <R as Real>::Lanes<S>;
+    let width = V::<S, R>::WIDTH;
     let zero = V::<S, R>::splat(s, R::ZERO);
-    let (mut trace, mut least) = (zero, zero);
-    for_registers!(x.len(), V::<S, R>::WIDTH, |k| {
-        let x = V::<S, R>::load_or(s, &x[k], R::ZERO);
-        trace = trace + (x - x);
-        least = least.min(x);
+    // More than one trace, so that no addition waits for the one before it.
+    let (mut traces, mut least) = ([zero; 4], [zero; 4]);
+    let (blocks, rest) = x.split_at(x.len() / (4 * width) * (4 * width));
+    for_registers!(blocks.len(), 4 * width, |k| {
+        let block = &blocks[k];
+        for part in 0..4 {
+            let x = V::<S, R>::load_or(s, &block[part * width..][..width], R::ZERO);
+            traces[part] = traces[part] + (x - x);
+            least[part] = least[part].min(x);
+        }
     });
-    !zero.eq(zero).and_not(trace.eq(zero).and(zero.le(least))).any()
+    for_registers!(rest.len(), width, |k| {
+        let x = V::<S, R>::load_or(s, &rest[k], R::ZERO);
+        traces[0] = traces[0] + (x - x);
+        least[0] = least[0].min(x);
+    });
+    let trace = (traces[0] + traces[1]) + (traces[2] + traces[3]);
+    let least = least[0].min(least[1]).min(least[2].min(least[3]));
+    let lowest = V::<S, R>::splat(s, lowest);
+    !zero.eq(zero).and_not(trace.eq(zero).and(lowest.le(least))).any()
 }
 
 impl<R: Real> Kernel for AreValid<'_, R> {
     type Output = bool;
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> bool {
-        all_finite(s, self.bids) & all_offerable(s, self.quantities) & all_offerable(s, self.demand)
+        let Offers { bids, quantities, demand, .. } = self.0;
+        all_finite(s, bids) & all_offerable(s, quantities) & all_offerable(s, demand)
     }
 }
 
@@ -361,21 +373,25 @@ impl<R: Real> Kernel for ManyMarkets<'_, R> {
         if !self.rules.suit_lanes() || n > most || self.offers.len() * 4 < width {
             return rows_of_markets(s, &mut self);
         }
+        if self.offers.len() < width {
+            return fill_lanes(s, self);
+        }
+        // Each a function of its own: the compiler is at a loss with the registers of one large function.
         match n {
-            0..=1 => lanes_of_markets::<S, R, 1>(s, &mut self),
-            2 => lanes_of_markets::<S, R, 2>(s, &mut self),
-            3 => lanes_of_markets::<S, R, 3>(s, &mut self),
-            4 => lanes_of_markets::<S, R, 4>(s, &mut self),
-            5 => lanes_of_markets::<S, R, 5>(s, &mut self),
-            6 => lanes_of_markets::<S, R, 6>(s, &mut self),
-            7 => lanes_of_markets::<S, R, 7>(s, &mut self),
-            8 => lanes_of_markets::<S, R, 8>(s, &mut self),
-            9..=10 => lanes_of_markets::<S, R, 10>(s, &mut self),
-            11..=12 => lanes_of_markets::<S, R, 12>(s, &mut self),
-            13..=16 => lanes_of_markets::<S, R, 16>(s, &mut self),
-            17..=20 => lanes_of_markets::<S, R, 20>(s, &mut self),
-            21..=24 => lanes_of_markets::<S, R, 24>(s, &mut self),
-            _ => lanes_of_markets::<S, R, 32>(s, &mut self),
+            0..=1 => simd::run(s.level(), LanesOf::<R, 1>(self)),
+            2 => simd::run(s.level(), LanesOf::<R, 2>(self)),
+            3 => simd::run(s.level(), LanesOf::<R, 3>(self)),
+            4 => simd::run(s.level(), LanesOf::<R, 4>(self)),
+            5 => simd::run(s.level(), LanesOf::<R, 5>(self)),
+            6 => simd::run(s.level(), LanesOf::<R, 6>(self)),
+            7 => simd::run(s.level(), LanesOf::<R, 7>(self)),
+            8 => simd::run(s.level(), LanesOf::<R, 8>(self)),
+            9..=10 => simd::run(s.level(), LanesOf::<R, 10>(self)),
+            11..=12 => simd::run(s.level(), LanesOf::<R, 12>(self)),
+            13..=16 => simd::run(s.level(), LanesOf::<R, 16>(self)),
+            17..=20 => simd::run(s.level(), LanesOf::<R, 20>(self)),
+            21..=24 => simd::run(s.level(), LanesOf::<R, 24>(self)),
+            _ => simd::run(s.level(), LanesOf::<R, 32>(self)),
         }
     }
 }
@@ -419,133 +435,6 @@ fn rows_of_markets<S: Simd, R: Real>(s: S, many: &mut ManyMarkets<'_, R>) {
     }
 }
 
-/// Loads `n` units of as many markets as there are lanes: row-major rows become a register per unit. Past the last row,
-/// lanes repeat it.
-#[inline(always)]
-fn load_columns<S: Simd, R: Real, const N: usize>(s: S, rows: &[R], n: usize, columns: &mut [R::Lanes<S>; N]) {
-    let width = <R::Lanes<S> as Lanes<S>>::WIDTH;
-    let zero = R::Lanes::<S>::splat(s, R::ZERO);
-    if n == N && rows.len() == width * N {
-        let rows = &rows[..width * N];
-        for_squares!(N, width, |unit, units| {
-            let mut square = [zero; 16];
-            for row in 0..width {
-                square[row] = R::Lanes::<S>::load_or(s, &rows[row * N + unit..][..units], R::ZERO);
-            }
-            R::Lanes::<S>::transpose(&mut square);
-            columns[unit..unit + units].copy_from_slice(&square[..units]);
-        });
-        return;
-    }
-    let last = rows.len() / n - 1;
-    for unit in 0..n.min(N) {
-        columns[unit] = R::Lanes::<S>::from_fn(s, |lane| rows[lane.min(last) * n + unit]);
-    }
-}
-
-/// Stores what [`load_columns`] loads.
-#[inline(always)]
-fn store_columns<S: Simd, R: Real, const N: usize>(s: S, columns: &[R::Lanes<S>; N], n: usize, rows: &mut [R]) {
-    let width = <R::Lanes<S> as Lanes<S>>::WIDTH;
-    if n == N && rows.len() == width * N {
-        let rows = &mut rows[..width * N];
-        for_squares!(N, width, |unit, units| {
-            let mut square = [R::Lanes::<S>::splat(s, R::ZERO); 16];
-            square[..units].copy_from_slice(&columns[unit..unit + units]);
-            R::Lanes::<S>::transpose(&mut square);
-            for row in 0..width {
-                square[row].store(&mut rows[row * N + unit..][..units]);
-            }
-        });
-        return;
-    }
-    for unit in 0..n.min(N) {
-        let mut lanes = [R::ZERO; 16];
-        columns[unit].store(&mut lanes);
-        for (row, lane) in rows.chunks_exact_mut(n).zip(lanes) {
-            row[unit] = lane;
-        }
-    }
-}
-
-/// Clears markets of up to `N` units, as many at a time as there are lanes.
-#[inline(always)]
-fn lanes_of_markets<S: Simd, R: Real, const N: usize>(s: S, many: &mut ManyMarkets<'_, R>) {
-    let mut first = 0;
-    while first < many.offers.len() {
-        lane_block::<S, R, N>(s, many, first);
-        first += <R::Lanes<S> as Lanes<S>>::WIDTH;
-    }
-}
-
-#[inline(always)]
-fn lane_block<S: Simd, R: Real, const N: usize>(s: S, many: &mut ManyMarkets<'_, R>, first: usize) {
-    type V<S, R> = <R as Real>::Lanes<S>;
-    let n = many.offers.num_generators.min(N);
-    let width = V::<S, R>::WIDTH;
-    let there = width.min(many.offers.len() - first);
-    let zero = V::<S, R>::splat(s, R::ZERO);
-    let mut bids = [V::<S, R>::splat(s, R::MAX); N];
-    let mut quantities = [zero; N];
-    let block = first * n..(first + there) * n;
-    load_columns::<S, R, N>(s, &many.offers.bids[block.clone()], n, &mut bids);
-    load_columns::<S, R, N>(s, &many.offers.quantities[block.clone()], n, &mut quantities);
-    let mut wanted = [0.0; 16];
-    for (to, demand) in wanted[..there].iter_mut().zip(&many.offers.demand[first..first + there]) {
-        *to = *demand;
-    }
-    let mut cleared = [zero; N];
-    let found = clear_lanes::<S, V<S, R>, N>(s, many.rules, &bids, &quantities, &wanted, n, &mut cleared);
-    found.price.store(&mut many.results.prices[first..first + there]);
-    store_columns::<S, R, N>(s, &cleared, n, &mut many.results.cleared[block.clone()]);
-    let Some(costs) = many.costs else { return };
-
-    let terms = &costs.terms;
-    let (unserved, lol) = match many.rules.loss_of_load {
-        LossOfLoad::Original => {
-            let demand = V::<S, R>::from_fn(s, |lane| R::from_f64(wanted[lane]));
-            let short = demand - pairwise_sum(s, n, &|k: usize| cleared[k]);
-            let unserved = V::<S, R>::select(zero.lt(short), short, zero);
-            (unserved, V::<S, R>::splat(s, terms.unit_lol) * unserved)
-        }
-        LossOfLoad::Robust => {
-            let (mut supply, mut met) = ([R::ZERO; 16], [R::ZERO; 16]);
-            found.supply.store(&mut supply);
-            V::<S, R>::select(found.met, V::<S, R>::splat(s, R::ONE), zero).store(&mut met);
-            let mut missing = [0.0; 16];
-            for lane in 0..width {
-                missing[lane] = if met[lane] > R::ZERO { 0.0 } else { wanted[lane] - supply[lane].to_f64() };
-            }
-            (
-                V::<S, R>::from_fn(s, |lane| R::from_f64(missing[lane])),
-                V::<S, R>::from_fn(s, |lane| R::from_f64(terms.unit_lol_wide * missing[lane])),
-            )
-        }
-    };
-    if !many.results.unserved.is_empty() {
-        unserved.store(&mut many.results.unserved[first..first + there]);
-    }
-    if !many.results.lol.is_empty() {
-        lol.store(&mut many.results.lol[first..first + there]);
-    }
-    let lambda = V::<S, R>::splat(s, terms.lambda);
-    let denominator = V::<S, R>::splat(s, terms.denominator);
-    let mut columns = [zero; N];
-    if costs.costs.len() == n {
-        for (column, cost) in columns.iter_mut().zip(costs.costs) {
-            *column = V::<S, R>::splat(s, *cost);
-        }
-    } else {
-        load_columns::<S, R, N>(s, &costs.costs[block.clone()], n, &mut columns);
-    }
-    for unit in 0..N {
-        let (cost, bid, quantity) = (columns[unit], bids[unit], cleared[unit]);
-        let profit = unscaled::<S, V<S, R>>(found.price, cost, bid, quantity, lambda, lol);
-        columns[unit] = scaled::<S, V<S, R>>(s, profit, denominator);
-    }
-    store_columns::<S, R, N>(s, &columns, n, &mut many.results.rewards[block]);
-}
-
 /// Clears `E` valid markets, with rewards if there are costs, on up to `num_threads` threads.
 pub fn run_many<R: Real>(
     level: Level,
@@ -556,7 +445,7 @@ pub fn run_many<R: Real>(
     mut results: Results<'_, R>,
 ) {
     let n = offers.num_generators;
-    let parts = threads::parts_for(num_threads, offers.len(), offers.len() * (40 + 6 * n));
+    let parts = threads::parts_for(num_threads, offers.len(), offers.len() * (2 + n + n * n / 50));
     let rows_each = offers.len().div_ceil(parts).next_multiple_of(16);
     let mut tasks = Vec::with_capacity(parts);
     let mut first = 0;

@@ -17,6 +17,7 @@ mod describe;
 pub mod env;
 mod hours;
 pub mod kernels;
+mod lanes;
 mod merit_order;
 mod networks;
 pub mod observers;

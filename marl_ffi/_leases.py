@@ -1,0 +1,107 @@
+"""Arrays that a step may write to and the caller may keep: lent out, and lent again once nobody refers to them.
+
+A copy of the results would cost about as much as a step of a cheap environment. So each step writes to a set of
+arrays that nobody holds any more, and hands out views of it. Whether anybody does, Python's count of references tells:
+every view of a set, and every view of such a view, refers to one root array.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _memory
+from ._buffers import pointer
+
+Array = npt.NDArray[Any]
+
+ALIGNMENT = 64
+# Sets that are looked at. A caller that keeps all results gets fresh ones, and soon an old one back.
+MOST = 4
+
+
+def counts_references() -> bool:
+    """Whether a count of references is to be relied upon: CPython with its lock."""
+    has_lock = getattr(sys, "_is_gil_enabled", lambda: True)()
+    return platform.python_implementation() == "CPython" and bool(has_lock)
+
+
+class Lease:
+    """One set of arrays, all within one root.
+
+    Attributes:
+        out: arrays like those of the engine.
+        info_bytes: the bytes of all infos.
+        io: the struct that points to them, once the engine has made it.
+    """
+
+    def __init__(self, like: SimpleNamespace) -> None:
+        arrays = {name: array for name, array in vars(like).items() if name != "infos"}
+        infos: dict[str, Array] = like.infos
+        first = next(iter(infos.values()), None)
+        start = 0 if first is None else first.__array_interface__["data"][0]
+        ends = [each.__array_interface__["data"][0] - start + each.nbytes for each in infos.values()]
+        # Padded as the engine pads: the buffer of infos has an exact size.
+        info_bytes = -(-max(ends, default=0) // ALIGNMENT) * ALIGNMENT
+        offsets, total = {}, 0
+        for name, array in arrays.items():
+            offsets[name], total = total, total + -(-array.nbytes // ALIGNMENT) * ALIGNMENT
+        root = _memory.empty(total + info_bytes + ALIGNMENT, np.uint8)
+        shift = -root.__array_interface__["data"][0] % ALIGNMENT
+
+        def place(array: Array, offset: int) -> Array:
+            return root[shift + offset : shift + offset + array.nbytes].view(array.dtype).reshape(array.shape)
+
+        self.out = SimpleNamespace(**{name: place(array, offsets[name]) for name, array in arrays.items()})
+        # Rows in which no episode ended are never written.
+        self.out.final_observations.fill(0)
+        self.out.infos = {
+            name: place(array, total + array.__array_interface__["data"][0] - start) for name, array in infos.items()
+        }
+        self.info_bytes = root[shift + total : shift + total + info_bytes]
+        self.io: Any = None
+        self._kept: list[Any] = []
+        # What NumPy makes the base of every view.
+        self._root: Any = root.base if isinstance(root.base, np.ndarray) else root
+        self._idle: int | None = None
+
+    def keep(self, array: Array) -> Any:
+        """A pointer to one of the arrays, kept as long as this object."""
+        self._kept.append(pointer(array, array.dtype.name, writable=True))
+        return self._kept[-1]
+
+    def is_free(self) -> bool:
+        """Whether nobody else refers to an array of the set."""
+        return sys.getrefcount(self._root) == self._idle
+
+    def settle(self) -> None:
+        """Take the present count of references for that of an idle set."""
+        self._idle = sys.getrefcount(self._root)
+
+
+class Leases:
+    """The sets of one engine."""
+
+    def __init__(self, like: SimpleNamespace) -> None:
+        self._like = like
+        self._sets: list[Lease] = []
+        self._works = counts_references()
+
+    def take(self) -> Lease | None:
+        """A set that nobody refers to; None where that cannot be known."""
+        for lease in self._sets:
+            if lease.is_free():
+                return lease
+        if not self._works:
+            return None
+        if len(self._sets) == MOST:
+            del self._sets[0]
+        lease = Lease(self._like)
+        lease.settle()
+        self._sets.append(lease)
+        return lease

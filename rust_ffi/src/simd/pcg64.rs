@@ -1,0 +1,379 @@
+//! The outputs of a PCG64, sixteen steps at a time.
+//!
+//! A step multiplies 128 bits and waits for the step before. But the `k`-th state from here is `M^k s + S_k c` with
+//! `S_k = 1 + M + .. + M^(k-1)`, as cheap as the next one. So lanes stand one step apart and all leap together: four
+//! chains of scalar multiplications, or sixteen lanes where the CPU has AVX-512 IFMA, which multiplies 52 bits by 52.
+
+use super::Level;
+
+/// Outputs that are made at a time.
+pub const BLOCK: usize = 16;
+
+/// What a step multiplies the state by.
+const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;
+
+/// `M^k` and `S_k` for `k` from 1.
+const fn powers() -> [(u128, u128); BLOCK] {
+    let mut all = [(MULTIPLIER, 1_u128); BLOCK];
+    let mut k = 1;
+    while k < BLOCK {
+        all[k].0 = all[k - 1].0.wrapping_mul(MULTIPLIER);
+        all[k].1 = all[k - 1].1.wrapping_mul(MULTIPLIER).wrapping_add(1);
+        k += 1;
+    }
+    all
+}
+
+const POWERS: [(u128, u128); BLOCK] = powers();
+
+/// A way to make outputs. Holding one proves that the CPU can.
+pub trait Steps: Copy + Send + Sync {
+    /// Where a generator stands.
+    type State: Clone;
+
+    /// From where the generator with this state and increment makes its next outputs.
+    fn start(self, state: u128, inc: u128) -> Self::State;
+
+    /// The next outputs.
+    fn block(self, at: &mut Self::State, out: &mut [u64; BLOCK]);
+
+    /// Bit `k` tells whether the low half of `x[k]` is below `limit`.
+    fn low_below(self, x: &[u64; BLOCK], limit: u64) -> u32;
+
+    /// Whether the high 53 bits of every second number, from the first on, are below a limit: 1 or 0.
+    fn high_below(self, x: &[u64; BLOCK], limits: &[u64; BLOCK / 2]) -> [u32; BLOCK / 2];
+}
+
+/// Work that runs on any [`Steps`].
+pub trait Stepping {
+    /// What it returns.
+    type Output;
+    /// The work.
+    fn run<S: Steps>(self, steps: S) -> Self::Output;
+}
+
+/// Runs `work` on the fastest way that `level` allows and the CPU has.
+pub fn run_steps<W: Stepping>(level: Level, work: W) -> W::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if level.name() == "avx512" && x86_64::ifma_available() {
+            // SAFETY: just asked.
+            return unsafe { x86_64::run_ifma(work) };
+        }
+        if level != Level::SCALAR && x86_64::bmi_available() {
+            // SAFETY: just asked.
+            return unsafe { x86_64::run_bmi(work) };
+        }
+    }
+    let _ = level;
+    work.run(Portable)
+}
+
+/// Scalar multiplications.
+#[derive(Clone, Copy)]
+pub struct Portable;
+
+const CHAINS: usize = 4;
+
+/// The states of the next outputs, and what a leap adds.
+#[derive(Clone)]
+pub struct Chains {
+    next: [u128; CHAINS],
+    leap: u128,
+}
+
+/// The output of a state.
+#[inline(always)]
+pub fn output(state: u128) -> u64 {
+    ((state >> 64) as u64 ^ state as u64).rotate_right((state >> 122) as u32)
+}
+
+/// The state `steps` on, from 1 to [`BLOCK`].
+#[inline(always)]
+pub fn ahead(state: u128, inc: u128, steps: usize) -> u128 {
+    let (power, sum) = POWERS[steps - 1];
+    state.wrapping_mul(power).wrapping_add(sum.wrapping_mul(inc))
+}
+
+impl Steps for Portable {
+    type State = Chains;
+
+    #[inline(always)]
+    fn start(self, state: u128, inc: u128) -> Chains {
+        Chains { next: std::array::from_fn(|k| ahead(state, inc, k + 1)), leap: POWERS[CHAINS - 1].1.wrapping_mul(inc) }
+    }
+
+    #[inline(never)]
+    fn block(self, at: &mut Chains, out: &mut [u64; BLOCK]) {
+        for out in out.chunks_exact_mut(CHAINS) {
+            for (state, out) in at.next.iter_mut().zip(out) {
+                *out = output(*state);
+                *state = state.wrapping_mul(POWERS[CHAINS - 1].0).wrapping_add(at.leap);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn low_below(self, x: &[u64; BLOCK], limit: u64) -> u32 {
+        x.iter().enumerate().fold(0, |bits, (k, x)| bits | u32::from(u64::from(*x as u32) < limit) << k)
+    }
+
+    #[inline(always)]
+    fn high_below(self, x: &[u64; BLOCK], limits: &[u64; BLOCK / 2]) -> [u32; BLOCK / 2] {
+        std::array::from_fn(|k| u32::from(x[2 * k] >> 11 < limits[k]))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64 {
+    use super::{Portable, Stepping, Steps, BLOCK, POWERS};
+    use std::arch::is_x86_feature_detected;
+    use std::arch::x86_64::*;
+
+    pub fn bmi_available() -> bool {
+        is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("popcnt")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("avx2")
+    }
+
+    pub fn ifma_available() -> bool {
+        bmi_available()
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512ifma")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
+    }
+
+    /// # Safety
+    /// * [`bmi_available`].
+    #[target_feature(enable = "bmi1,bmi2,popcnt,lzcnt,avx2")]
+    pub unsafe fn run_bmi<W: Stepping>(work: W) -> W::Output {
+        work.run(Portable)
+    }
+
+    /// # Safety
+    /// * [`ifma_available`].
+    #[target_feature(enable = "bmi1,bmi2,popcnt,lzcnt,avx2,avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    pub unsafe fn run_ifma<W: Stepping>(work: W) -> W::Output {
+        work.run(Ifma(()))
+    }
+
+    /// Proof of AVX-512 IFMA and what [`run_ifma`] names.
+    #[derive(Clone, Copy)]
+    pub struct Ifma(());
+
+    const LANES: usize = 8;
+    const LOW_52: u64 = (1 << 52) - 1;
+
+    /// Numbers of 128 bits in lanes, cut into 52, 52 and 24 bits. Bits above those of a part may be set: they count for
+    /// nothing, since multiplications do not look at them.
+    #[derive(Clone, Copy)]
+    pub struct Parts([__m512i; 3]);
+
+    /// Parts of as many numbers as there are lanes, in memory.
+    #[repr(C, align(64))]
+    struct Table([[u64; LANES]; 3]);
+
+    const fn table(first: usize, sums: bool) -> Table {
+        let mut parts = [[0; LANES]; 3];
+        let mut k = 0;
+        while k < LANES {
+            let x = if sums { POWERS[first + k].1 } else { POWERS[first + k].0 };
+            parts[0][k] = x as u64 & LOW_52;
+            parts[1][k] = (x >> 52) as u64 & LOW_52;
+            parts[2][k] = (x >> 104) as u64;
+            k += 1;
+        }
+        Table(parts)
+    }
+
+    static FIRST_POWERS: [Table; 2] = [table(0, false), table(LANES, false)];
+    static FIRST_SUMS: [Table; 2] = [table(0, true), table(LANES, true)];
+
+    /// Where the lanes of a generator stand, and what a leap adds.
+    #[derive(Clone)]
+    pub struct State {
+        next: [Parts; 2],
+        leap: Parts,
+    }
+
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn load(table: &Table) -> Parts {
+        // SAFETY: each row is as long as a register.
+        Parts([0, 1, 2].map(|part| unsafe { _mm512_loadu_si512(table.0[part].as_ptr().cast()) }))
+    }
+
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn splat(x: u128) -> Parts {
+        Parts([0, 52, 104].map(|shift| _mm512_set1_epi64(((x >> shift) as u64 & LOW_52) as i64)))
+    }
+
+    /// `x * y + z` in every lane.
+    ///
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn multiply_add(x: Parts, y: Parts, z: Parts) -> Parts {
+        let ([x0, x1, x2], [y0, y1, y2], [z0, z1, z2]) = (x.0, y.0, z.0);
+        let zero = _mm512_setzero_si512();
+        let low = _mm512_madd52lo_epu64(z0, x0, y0);
+        let middle_a = _mm512_madd52lo_epu64(_mm512_madd52lo_epu64(z1, x0, y1), x1, y0);
+        let middle_b = _mm512_madd52hi_epu64(zero, x0, y0);
+        let high_a = _mm512_madd52lo_epu64(_mm512_madd52hi_epu64(z2, x0, y1), x1, y1);
+        let high_b = _mm512_madd52lo_epu64(_mm512_madd52lo_epu64(zero, x0, y2), x2, y0);
+        let high_c = _mm512_madd52hi_epu64(zero, x1, y0);
+        // What a part has too much goes to the next one. No sum reaches 2^64.
+        let middle = _mm512_add_epi64(middle_b, _mm512_srli_epi64::<52>(low));
+        let middle = _mm512_add_epi64(middle_a, middle);
+        let high = _mm512_add_epi64(_mm512_add_epi64(high_a, high_c), high_b);
+        let high = _mm512_add_epi64(high, _mm512_srli_epi64::<52>(middle));
+        // What was carried must not be added again: sums take whole parts.
+        let mask = _mm512_set1_epi64(LOW_52 as i64);
+        Parts([_mm512_and_si512(low, mask), _mm512_and_si512(middle, mask), high])
+    }
+
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn start(state: u128, inc: u128) -> State {
+        // SAFETY: by this function's contract.
+        unsafe {
+            let (state, step) = (splat(state), splat(inc));
+            let zero = Parts([_mm512_setzero_si512(); 3]);
+            let next = [0, 1].map(|half| {
+                let sums = multiply_add(step, load(&FIRST_SUMS[half]), zero);
+                multiply_add(state, load(&FIRST_POWERS[half]), sums)
+            });
+            State { next, leap: splat(POWERS[BLOCK - 1].1.wrapping_mul(inc)) }
+        }
+    }
+
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn block(at: &mut State, out: &mut [u64; BLOCK]) {
+        // SAFETY: by this function's contract; each half of `out` is as long as a register.
+        unsafe {
+            let power = splat(POWERS[BLOCK - 1].0);
+            for (parts, out) in at.next.iter_mut().zip(out.chunks_exact_mut(LANES)) {
+                let [low, middle, high] = parts.0;
+                let whole_low = _mm512_or_si512(low, _mm512_slli_epi64::<52>(middle));
+                let whole_high = _mm512_or_si512(_mm512_srli_epi64::<12>(middle), _mm512_slli_epi64::<40>(high));
+                let mixed = _mm512_xor_si512(whole_low, whole_high);
+                let turned = _mm512_rorv_epi64(mixed, _mm512_srli_epi64::<58>(whole_high));
+                _mm512_storeu_si512(out.as_mut_ptr().cast(), turned);
+                *parts = multiply_add(*parts, power, at.leap);
+            }
+        }
+    }
+
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn low_below(x: &[u64; BLOCK], limit: u64) -> u32 {
+        let (limit, low) = (_mm512_set1_epi64(limit as i64), _mm512_set1_epi64(i64::from(u32::MAX)));
+        // SAFETY: each half of `x` is as long as a register.
+        let halves = [0, LANES].map(|k| unsafe { _mm512_loadu_si512(x.as_ptr().add(k).cast()) });
+        let [a, b] = halves.map(|half| _mm512_cmplt_epu64_mask(_mm512_and_si512(half, low), limit));
+        u32::from(a) | u32::from(b) << LANES
+    }
+
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn high_below(x: &[u64; BLOCK], limits: &[u64; LANES]) -> [u32; LANES] {
+        let even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+        let mut out = [0; LANES];
+        // SAFETY: each half of `x`, `limits` and `out` are as long as a register.
+        unsafe {
+            let [a, b] = [0, LANES].map(|k| _mm512_loadu_si512(x.as_ptr().add(k).cast()));
+            let high = _mm512_srli_epi64::<11>(_mm512_permutex2var_epi64(a, even, b));
+            let below = _mm512_cmplt_epu64_mask(high, _mm512_loadu_si512(limits.as_ptr().cast()));
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), _mm256_maskz_set1_epi32(below, 1));
+        }
+        out
+    }
+
+    impl Steps for Ifma {
+        type State = State;
+
+        #[inline(always)]
+        fn start(self, state: u128, inc: u128) -> State {
+            // SAFETY: this token proves it.
+            unsafe { start(state, inc) }
+        }
+
+        #[inline(always)]
+        fn block(self, at: &mut State, out: &mut [u64; BLOCK]) {
+            // SAFETY: this token proves it.
+            unsafe { block(at, out) }
+        }
+
+        #[inline(always)]
+        fn low_below(self, x: &[u64; BLOCK], limit: u64) -> u32 {
+            // SAFETY: this token proves it.
+            unsafe { low_below(x, limit) }
+        }
+
+        #[inline(always)]
+        fn high_below(self, x: &[u64; BLOCK], limits: &[u64; LANES]) -> [u32; LANES] {
+            // SAFETY: this token proves it.
+            unsafe { high_below(x, limits) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::rng::Pcg64;
+
+    struct Agrees(u64);
+
+    impl Stepping for Agrees {
+        type Output = ();
+
+        fn run<S: Steps>(self, steps: S) {
+            let mut rng = Pcg64::from_rand_seed(self.0);
+            let (state, inc) = rng.position();
+            let mut at = steps.start(state, inc);
+            for round in 0..300_u64 {
+                let mut out = [0; BLOCK];
+                steps.block(&mut at, &mut out);
+                assert_eq!(out, std::array::from_fn(|_| rng.next_u64()), "round {round}");
+                for limit in [0, 1, 1 << 31, 0x1234_5678, u64::from(out[3] as u32), (1 << 32) - 1, 1 << 32] {
+                    let expected =
+                        (0..BLOCK).fold(0, |bits, k| bits | u32::from(u64::from(out[k] as u32) < limit) << k);
+                    assert_eq!(steps.low_below(&out, limit), expected);
+                    let limits = std::array::from_fn(|k| (limit << 21) + k as u64);
+                    let expected = std::array::from_fn(|k| u32::from(out[2 * k] >> 11 < limits[k]));
+                    assert_eq!(steps.high_below(&out, &limits), expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_way_makes_the_same_outputs() {
+        for seed in (0..50).chain([u64::MAX, 1 << 63]) {
+            for level in Level::supported() {
+                run_steps(level, Agrees(seed));
+            }
+            Agrees(seed).run(Portable);
+        }
+    }
+}
