@@ -20,6 +20,29 @@ pub enum Actions<'a> {
     I64(&'a [i64]),
 }
 
+macro_rules! from_slices {
+    ($($real:ty, $variant:ident);*) => {
+        $(
+            impl<'a> From<&'a [$real]> for Actions<'a> {
+                fn from(x: &'a [$real]) -> Self {
+                    Actions::$variant(x)
+                }
+            }
+            impl<'a> From<&'a Vec<$real>> for Actions<'a> {
+                fn from(x: &'a Vec<$real>) -> Self {
+                    Actions::$variant(x)
+                }
+            }
+            impl<'a, const N: usize> From<&'a [$real; N]> for Actions<'a> {
+                fn from(x: &'a [$real; N]) -> Self {
+                    Actions::$variant(x)
+                }
+            }
+        )*
+    };
+}
+from_slices!(f32, F32; f64, F64; i32, I32; i64, I64);
+
 impl<'a> Actions<'a> {
     /// The bytes as actions of type `dtype`.
     pub fn from_bytes(bytes: &'a [u8], dtype: Dtype) -> Result<Self> {
