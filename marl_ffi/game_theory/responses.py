@@ -7,6 +7,7 @@ the best, so that its gain is measured again on fresh seeds before anything is c
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,9 @@ __all__ = ["BestResponse", "Exploitability", "best_response", "exploitability"]
 Array = npt.NDArray[np.float64]
 
 GRID = {1: 41, 2: 11, 3: 7}  # points per axis of the first grid, by dimensions
-LEVELS = 3  # of the grid search; each looks closer around the best
+FACTORS = (1, 4, 8)  # situations of all candidates, of the better ones, of the last few
+BETTER, FINALISTS = 32, 8
+ZOOMS, ZOOM_POINTS = 2, 5  # finer grids around the best, and their points per axis
 METHODS = ("grid", "cma")
 
 
@@ -87,9 +90,10 @@ def best_response(
             gain is over drawing from the mixture too. Without, a profile (N, D), with `seat`.
         mixture: (K,) probabilities.
         seat: whose response, from 0 on; the gain is over what the profile has in this seat.
-        method: `"grid"`: ever finer grids, for up to 3 dimensions; `"cma"`: the evolution strategy of the
-            package cma, for any number.
-        search_simulations: situations during the search, the same for all strategies.
+        method: `"grid"`: a grid, and finer ones around its best, for up to 3 dimensions; `"cma"`: the evolution
+            strategy of the package cma, from 2 on.
+        search_simulations: situations in which all candidates are compared; the better ones then meet four times as
+            many, and the last few eight times.
         num_simulations: fresh situations for payoff and gain.
         seed: of the draws of opponents and of the search; runs are seeded by the simulator.
 
@@ -114,9 +118,12 @@ def best_response(
         def situations(count: int) -> Situations:
             return Situations.in_seat(simulator, pool, place, count)
 
-    looked = situations(searches)
+    rounds = [situations(factor * searches) for factor in FACTORS]
     search = _grid_search if method == "grid" else _cma_search
-    point, found, evaluations = search(space, looked, rng)
+    points, means, evaluations = search(space, rounds, rng)
+    finalists = points[_best(means, FINALISTS)]
+    compared = rounds[-1].payoffs(space.strategies(finalists)).mean(axis=1)
+    point, found = finalists[int(compared.argmax())], float(compared.max())
     strategy = space.strategies(point[None])
     again = situations(fresh)
     earned = again.payoffs(strategy)[0]
@@ -137,27 +144,41 @@ def _seat(simulator: Simulator, profile: Array, seat: Any) -> int:
     return arguments.integer(seat, "seat", low=0, high=simulator.num_players - 1)
 
 
-def _grid_search(space: Space, situations: Situations, rng: np.random.Generator) -> tuple[Array, float, int]:
+def _best(means: Array, count: int) -> npt.NDArray[np.intp]:
+    """Indices of the highest, the earlier of equals first."""
+    return np.argsort(-means, kind="stable")[:count]
+
+
+def _grid(low: Array, high: Array, points: int) -> Array:
+    return np.array(list(itertools.product(*(np.linspace(a, b, points) for a, b in zip(low, high)))))
+
+
+def _grid_search(
+    space: Space, rounds: Sequence[Situations], rng: np.random.Generator
+) -> tuple[Array, Array, int]:
+    """The better points (P, d), their means (P,) in the second round, and how many were tried in all."""
     dimensions = len(space.low)
     if dimensions not in GRID:
         raise InvalidInputError(f"method: a grid has at most 3 dimensions, not {dimensions}; use 'cma'")
-    points = GRID[dimensions]
     low, high = np.array(space.low), np.array(space.high)
-    best, value, tried = np.empty(0), -np.inf, 0
-    for _ in range(LEVELS):
-        axes = [np.linspace(a, b, points) for a, b in zip(low, high)]
-        grid = np.array(list(itertools.product(*axes)))
-        means = situations.payoffs(space.strategies(grid)).mean(axis=1)
-        tried += len(grid)
-        if means.max() > value:  # the first of equals, and the earlier level: no wandering on plateaus
-            best, value = grid[int(means.argmax())], float(means.max())
-        # around the best, two old steps wide to each side
-        step = 2.0 * (high - low) / (points - 1)
-        low, high = np.maximum(space.low, best - step), np.minimum(space.high, best + step)
-    return best, value, tried
+    grid = _grid(low, high, GRID[dimensions])
+    # noise is large next to what neighbours differ by, but small next to what the better regions have in common
+    points = grid[_best(rounds[0].payoffs(space.strategies(grid)).mean(axis=1), BETTER)]
+    means = rounds[1].payoffs(space.strategies(points)).mean(axis=1)
+    step, tried = (high - low) / (GRID[dimensions] - 1), len(grid)
+    for _ in range(ZOOMS):
+        best = points[int(means.argmax())]
+        closer = _grid(np.maximum(low, best - step), np.minimum(high, best + step), ZOOM_POINTS)
+        points = np.vstack([points, closer])
+        means = np.append(means, rounds[1].payoffs(space.strategies(closer)).mean(axis=1))
+        step, tried = step / 2, tried + len(closer)
+    return points, means, tried
 
 
-def _cma_search(space: Space, situations: Situations, rng: np.random.Generator) -> tuple[Array, float, int]:
+def _cma_search(
+    space: Space, rounds: Sequence[Situations], rng: np.random.Generator
+) -> tuple[Array, Array, int]:
+    """The better points (P, d), their means (P,) in the second round, and how many were tried in all."""
     low, high = np.asarray(space.low), np.asarray(space.high)
     if len(low) < 2:
         raise InvalidInputError("method: 'cma' needs at least 2 dimensions; use 'grid'")
@@ -168,16 +189,15 @@ def _cma_search(space: Space, situations: Situations, rng: np.random.Generator) 
         "tolx": 1e-3, "tolflatfitness": 10, "verbose": -9, "verb_disp": 0, "verb_log": 0,
     }  # fmt: skip
     strategy = cma.CMAEvolutionStrategy([0.5] * len(low), 0.3, options)
-    best, value, tried = np.empty(0), -np.inf, 0
+    tried, earned = np.empty((0, len(low))), np.empty(0)
     while not strategy.stop():
         cube = strategy.ask()
         points = low + (high - low) * np.array(cube)
-        means = situations.payoffs(space.strategies(points)).mean(axis=1)
+        means = rounds[0].payoffs(space.strategies(points)).mean(axis=1)
         strategy.tell(cube, list(-means))
-        tried += len(points)
-        if means.max() > value:
-            best, value = points[int(means.argmax())], float(means.max())
-    return best, value, tried
+        tried, earned = np.vstack([tried, points]), np.append(earned, means)
+    better = tried[_best(earned, BETTER)]
+    return better, rounds[1].payoffs(space.strategies(better)).mean(axis=1), len(tried)
 
 
 @dataclass(frozen=True)
