@@ -67,6 +67,7 @@ pub struct Block<E: Environment> {
     unborn: usize,
     /// All rows whose episode is over, in ascending order, and perhaps some that were reset since.
     ended: Vec<u32>,
+    room: Box<[u32; 80]>,
     drawn: Drawn,
 }
 
@@ -97,6 +98,7 @@ impl<E: Environment> Block<E> {
             returns: try_vec(rows * spec.agents.len(), 0.0)?,
             unborn: rows,
             ended: Vec::new(),
+            room: Box::new([0; 80]),
             drawn: Drawn::default(),
         })
     }
@@ -116,6 +118,7 @@ impl<E: Environment> Block<E> {
             returns: self.returns.clone(),
             unborn: self.unborn,
             ended: self.ended.clone(),
+            room: self.room.clone(),
             drawn: Drawn::default(),
         }
     }
@@ -282,21 +285,27 @@ impl<E: Environment> Block<E> {
     fn end(&mut self, env: &E, settings: Settings, out: &mut Outputs<'_, E>) {
         let agents = env.spec().agents.len();
         let obs_width = agents * env.spec().observation_len();
-        collect_flags(out.terminations, out.truncations, &mut self.ended);
-        let ended = std::mem::take(&mut self.ended);
-        for row in ended.iter().map(|&row| row as usize) {
-            let observation = row * obs_width..(row + 1) * obs_width;
-            if let Some(to) = out.final_observations.get_mut(observation.clone()) {
-                copy_row(to, &out.observations[observation]);
+        let mut ended = std::mem::take(&mut self.ended);
+        let flags = (&*out.terminations, &*out.truncations);
+        simd::run(settings.level, Collect { flags, room: &mut self.room, to: &mut ended });
+        let rows = || ended.iter().map(|&row| row as usize);
+        // One array after the other: short loops, whose steps do not wait for each other.
+        if !out.final_observations.is_empty() {
+            for row in rows() {
+                let row = row * obs_width..(row + 1) * obs_width;
+                copy_row(&mut out.final_observations[row.clone()], &out.observations[row]);
             }
-            if let Some(to) = out.final_mask.get_mut(row) {
-                *to = 1;
-            }
-            if let Some(to) = out.episode_lengths.get_mut(row) {
-                *to = i64::from(self.clock[row]);
-            }
-            if let Some(to) = out.episode_returns.get_mut(row * agents..(row + 1) * agents) {
-                copy_row(to, &self.returns[row * agents..(row + 1) * agents]);
+        }
+        if !out.final_mask.is_empty() {
+            rows().for_each(|row| out.final_mask[row] = 1);
+        }
+        if !out.episode_lengths.is_empty() {
+            rows().for_each(|row| out.episode_lengths[row] = i64::from(self.clock[row]));
+        }
+        if !out.episode_returns.is_empty() {
+            for row in rows() {
+                let row = row * agents..(row + 1) * agents;
+                copy_row(&mut out.episode_returns[row.clone()], &self.returns[row]);
             }
         }
         if settings.autoreset == Autoreset::SameStep {
@@ -355,28 +364,30 @@ pub(super) fn fill_row<T: Copy>(to: &mut [T], x: T) {
     }
 }
 
-/// Appends the indices where either flag is set. Flags are 0 or 1.
-fn collect_flags(a: &[u8], b: &[u8], to: &mut Vec<u32>) {
-    to.reserve(a.len());
-    // 64 rows to a word: a branch that cannot be foretold costs more than the rest.
-    let (a64, a_rest) = a.as_chunks::<64>();
-    let (b64, b_rest) = b.as_chunks::<64>();
-    for (k, (a, b)) in a64.iter().zip(b64).enumerate() {
-        let mut rows = 0;
-        for j in 0..8 {
-            let word = |x: &[u8; 64]| x.as_chunks::<8>().0.get(j).map_or(0, |x| u64::from_le_bytes(*x));
-            // The lowest bits of the bytes, gathered in the uppermost byte.
-            rows |= ((word(a) | word(b)).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * j);
+/// Finds the rows where either flag is set. Flags are 0 or 1.
+struct Collect<'a> {
+    flags: (&'a [u8], &'a [u8]),
+    /// Room for the places in 64 rows.
+    room: &'a mut [u32; 80],
+    to: &'a mut Vec<u32>,
+}
+
+impl Kernel for Collect<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (a, a_rest) = self.flags.0.as_chunks::<64>();
+        let (b, b_rest) = self.flags.1.as_chunks::<64>();
+        let whole = a.len();
+        for (k, (a, b)) in a.iter().zip(b).enumerate() {
+            let count = s.places_set(a, b, 64 * k as u32, self.room);
+            self.to.extend_from_slice(&self.room[..count.min(64)]);
         }
-        while rows != 0 {
-            to.push(64 * k as u32 + rows.trailing_zeros());
-            rows &= rows - 1;
-        }
-    }
-    let done = a.len() - a_rest.len();
-    for (k, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
-        if a | b != 0 {
-            to.push((done + k) as u32);
+        for (k, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
+            if a | b != 0 {
+                self.to.push((64 * whole + k) as u32);
+            }
         }
     }
 }

@@ -18,6 +18,23 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn join(self, low: Self::F64, high: Self::F64) -> Self::F32;
     /// Widens a register to two. Of one lane, both are the same.
     fn split(self, x: Self::F32) -> [Self::F64; 2];
+    /// Writes the places where either flag (0 or 1) is set, counted from `first`, to the front of `to`, which has room
+    /// for 80; what lies behind them may be overwritten. Gives their number.
+    #[inline(always)]
+    fn places_set(self, a: &[u8; 64], b: &[u8; 64], first: u32, to: &mut [u32]) -> usize {
+        let mut set = 0u64;
+        for k in 0..8 {
+            let word = |x: &[u8; 64]| x.as_chunks::<8>().0.get(k).map_or(0, |x| u64::from_le_bytes(*x));
+            // The lowest bits of the bytes, gathered in the uppermost byte.
+            set |= ((word(a) | word(b)).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * k);
+        }
+        let count = set.count_ones() as usize;
+        for to in to.iter_mut().take(count) {
+            *to = first + set.trailing_zeros();
+            set &= set - 1;
+        }
+        count
+    }
 }
 
 /// A working precision: `f32` or `f64`.

@@ -35,7 +35,7 @@ pub struct Avx512(());
 ///
 /// # Safety
 /// * the CPU supports AVX2 ([`avx2_available`]).
-#[target_feature(enable = "avx2,fma,bmi2")]
+#[target_feature(enable = "avx2,fma,bmi2,popcnt")]
 pub unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     debug_assert!(avx2_available());
     kernel.run(Avx2(()))
@@ -45,7 +45,7 @@ pub unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
 ///
 /// # Safety
 /// * the CPU supports AVX-512 F, DQ, VL and BW ([`avx512_available`]).
-#[target_feature(enable = "avx2,fma,bmi2,avx512f,avx512dq,avx512vl,avx512bw")]
+#[target_feature(enable = "avx2,fma,bmi2,popcnt,avx512f,avx512dq,avx512vl,avx512bw")]
 pub unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     debug_assert!(avx512_available());
     kernel.run(Avx512(()))
@@ -99,6 +99,26 @@ impl Simd for Avx512 {
     fn split(self, x: F32x16) -> [F64x8; 2] {
         let (low, high) = isa!((_mm512_castps512_ps256(x.0), _mm512_extractf32x8_ps::<1>(x.0)));
         [F64x8(isa!(_mm512_cvtps_pd(low))), F64x8(isa!(_mm512_cvtps_pd(high)))]
+    }
+    #[inline(always)]
+    fn places_set(self, a: &[u8; 64], b: &[u8; 64], first: u32, to: &mut [u32]) -> usize {
+        let set = isa!({
+            let flags = _mm512_or_si512(_mm512_loadu_si512(a.as_ptr().cast()), _mm512_loadu_si512(b.as_ptr().cast()));
+            _mm512_test_epi8_mask(flags, flags)
+        });
+        let mut count = 0;
+        for quarter in 0..4 {
+            let mask = (set >> (16 * quarter)) as u16;
+            let Some(to) = to.get_mut(count..count + 16) else { break };
+            isa!({
+                let lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+                let places = _mm512_add_epi32(lanes, _mm512_set1_epi32((first + 16 * quarter) as i32));
+                let kept = _mm512_maskz_compress_epi32(mask, places);
+                _mm512_storeu_si512(to.as_mut_ptr().cast(), kept);
+            });
+            count += mask.count_ones() as usize;
+        }
+        count
     }
 }
 
