@@ -23,6 +23,7 @@ from c_support import ROOT
 import marl_ffi
 from marl_ffi.reference import market as reference
 from marl_ffi.reference import objects, vec_env
+from marl_ffi.reference.bucket_brigade import episodes, rules
 
 HOME = ROOT / "benchmarks"
 METHODS = ("time_", "timeraw_", "peakmem_")
@@ -219,6 +220,23 @@ def test_environment_that_differs_from_the_oracle(
     monkeypatch.setattr(vec_env.ReferenceEngine, "step", wrong)
     with pytest.raises(AssertionError):
         getattr(MODULES["bench_env"], name)().setup(*params)
+
+
+@pytest.mark.parametrize(
+    ("name", "params"), [("Night", ("rust",)), ("Night", ("numpy",)), ("Episodes", ("default", "original", 1))]
+)
+def test_bucket_brigade_that_differs_from_the_oracle(
+    monkeypatch: pytest.MonkeyPatch, name: str, params: tuple[Any, ...]
+) -> None:
+    play = rules.play_night
+
+    def wrong(scenario: Any, town: Any, *args: Any) -> None:
+        play(scenario, town, *args)
+        town.rewards = town.rewards + np.float32(1)
+
+    monkeypatch.setattr(episodes, "play_night", wrong)
+    with pytest.raises(AssertionError):
+        getattr(MODULES["bench_brigade"], name)().setup(*params)
 
 
 # ------------------------------------------------------------------------------------------------------------
