@@ -26,23 +26,8 @@
 #include <stdint.h>
 #include <stddef.h>
 
-// Agents come in groups of so many, as lanes of registers; the last one is filled up with agents who rest at house 0.
-#define GROUP 8
-
-// Most draws that can be prepared.
-#define MOST_PREPARED 256
-
-// Most numbers of a state.
-#define MOST_STATE 4
-
 // Version of the C ABI. Raised by any change that a compiled caller could notice.
 #define MARL_ABI_VERSION 1
-
-// Most columns that [`Lanes32::store_rows`] can write.
-#define MOST_COLUMNS 6
-
-// Outputs that are made at a time.
-#define BLOCK 16
 
 // What went wrong. Numbers are part of the ABI: never changed, never reused.
 typedef enum marl_status {

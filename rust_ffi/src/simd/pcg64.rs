@@ -7,7 +7,7 @@
 use super::Level;
 
 /// Outputs that are made at a time.
-pub const BLOCK: usize = 16;
+pub(crate) const BLOCK: usize = 16;
 
 /// What a step multiplies the state by.
 const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;

@@ -31,7 +31,7 @@ use super::stream::{Chance64, Draws};
 use crate::engine::error::{Error, Result, Status};
 
 /// Numbers of a strategy.
-pub const PARAMETERS: usize = 10;
+pub(crate) const PARAMETERS: usize = 10;
 
 /// Names of those numbers.
 pub const PARAMETER_NAMES: [&str; PARAMETERS] = [

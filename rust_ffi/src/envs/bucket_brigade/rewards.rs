@@ -5,7 +5,7 @@ use super::rules::{Board, Moves, GROUP};
 use super::scenario::{PerAgent, Scenario, MOST};
 
 /// Most groups of agents.
-pub const MOST_GROUPS: usize = MOST.div_ceil(GROUP);
+pub(crate) const MOST_GROUPS: usize = MOST.div_ceil(GROUP);
 
 /// A number for every agent, in groups.
 type Lanes = [f32; GROUP];

@@ -9,7 +9,7 @@ use super::scenario::{PhaseOrder, Scenario, Termination};
 use super::stream::{Chance32, Draws};
 
 /// Agents come in groups of so many, as lanes of registers; the last one is filled up with agents who rest at house 0.
-pub const GROUP: usize = 8;
+pub(crate) const GROUP: usize = 8;
 
 /// Which houses burn and which are ruined; the others are safe.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,11 +5,11 @@ use crate::engine::error::{did_you_mean, Error, Result, Status};
 use serde_json::{json, Map, Value};
 
 /// Most houses and most agents of a game.
-pub const MOST: usize = 255;
+pub(crate) const MOST: usize = 255;
 /// Most nights that a scenario may ask for.
-pub const MOST_NIGHTS: u32 = u32::MAX - 1;
+pub(crate) const MOST_NIGHTS: u32 = u32::MAX - 1;
 /// Nights after which an episode ends if nobody says otherwise.
-pub const DEFAULT_MAX_NIGHTS: u32 = 100;
+pub(crate) const DEFAULT_MAX_NIGHTS: u32 = 100;
 
 /// When a game is over, once the least number of nights has been played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -127,7 +127,7 @@ impl Draws for Stream {
 }
 
 /// Most draws that can be prepared.
-pub const MOST_PREPARED: usize = 256;
+pub(crate) const MOST_PREPARED: usize = 256;
 const ROOM: usize = MOST_PREPARED + 4 * BLOCK;
 
 /// Draws made ahead of their use, in blocks.
