@@ -321,3 +321,6 @@ def test_actions_fit_the_spaces() -> None:
     discrete = {"agents": [{"action": {"type": "discrete", "n": 3, "dtype": "int64"}}]}
     [drawn] = COMMON.actions(discrete, 50, 1)
     assert drawn.shape == (50, 1) and set(drawn.flat) == {0, 1, 2}
+    several = {"agents": [{"action": {"type": "multi_discrete", "nvec": [4, 2], "dtype": "int64"}}] * 3}
+    [drawn] = COMMON.actions(several, 50, 1)
+    assert drawn.shape == (50, 3, 2) and set(drawn[..., 0].flat) == {0, 1, 2, 3} and set(drawn[..., 1].flat) == {0, 1}
