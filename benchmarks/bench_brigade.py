@@ -47,16 +47,18 @@ class Night(Suite):
     param_names = ("backend",)
     covers = ("bucket_brigade",)
 
-    def build(self, backend):
-        # nobody is ever done: one long game
-        town = common.find("marl_ffi.bucket_brigade", "scenario")("default", min_nights=10**6, max_nights=None)
+    @staticmethod
+    def game(backend):
+        """A game that goes on for longer than anybody times it."""
+        town = common.find("marl_ffi.bucket_brigade", "scenario")("default", min_nights=10**9, max_nights=None)
         if backend == "rust":
-            self.make = lambda: brigade("Game")(town, seed=5)
-        else:
-            self.make = lambda: common.find("marl_ffi.reference.bucket_brigade.episodes", "Episode")(town, 5)
+            return brigade("Game")(town, seed=5)
+        return common.find("marl_ffi.reference.bucket_brigade.episodes", "Episode")(town, 5)
+
+    def build(self, backend):
         rng = np.random.default_rng(47)
         self.actions = rng.integers(0, (10, 2, 2), (common.SETS, 4, 3)).astype(np.uint8)
-        game = self.make()
+        game = self.game(backend)
         actions = common.in_turn(self.actions, NIGHTS)
 
         def run():
@@ -66,12 +68,9 @@ class Night(Suite):
         self.run = run
 
     def check(self, backend):
-        theirs = common.find("marl_ffi.reference.bucket_brigade.episodes", "Episode")
-        town = common.find("marl_ffi.bucket_brigade", "scenario")("default", min_nights=10**6, max_nights=None)
-        mine, other = self.make(), theirs(town, 5)
+        game, other = self.game("rust"), self.game("numpy")
         for each in self.actions:
-            got = mine.step(each)
-            common.same([got[0] if isinstance(got, tuple) else got], [other.step(each)])
+            common.same([game.step(each)[0]], [other.step(each)])
 
     def time_1000_nights(self, backend):
         self.run()

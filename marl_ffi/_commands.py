@@ -74,7 +74,8 @@ def demo_command(
     "--json", "json_file", type=click.Path(dir_okay=False, allow_dash=True), help="Also write the results."
 )
 def bench_command(sections: tuple[str, ...], everything: bool, rounds: int, json_file: str | None) -> int:
-    """Race against numba, NumPy and Gymnasium on this machine. SECTIONS: market, observers, env, batch, classic.
+    """Race against numba, NumPy and Gymnasium on this machine. SECTIONS: market, observers, env, batch, classic,
+    brigade.
 
     Exits with 1 if a requirement is missed.
     """

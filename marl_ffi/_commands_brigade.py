@@ -21,6 +21,7 @@ from .bucket_brigade import (
     run_tournament,
 )
 from .bucket_brigade.fitness import TEAMS
+from .errors import InvalidInputError
 from .evolution import METHODS, evolve
 from .game_theory import (
     BestResponse,
@@ -117,11 +118,11 @@ def nash_command(
         return
     if search:
         result = DoubleOracle(evaluator, evaluator.space, num_simulations=simulations, seed=seed).solve(pool, names)
-        game, response, found = result.game, result.response, symmetric_nash(result.game)
+        game, response, found = result.game, result.response, _found(result.game)
         about["double_oracle"] = result.to_dict()
     else:
         game = evaluator.payoff_table(dict(zip(names, pool)))
-        found = symmetric_nash(game)
+        found = _found(game)
         response = best_response(evaluator, evaluator.space, pool, found[0].probabilities, seed=seed)
     security = maxmin(game.against_alike(), names=game.names, units=game.units)
     data = {
@@ -141,6 +142,13 @@ def nash_command(
         game.to_nfg(nfg_file, f"Bucket Brigade, {scenario}")
     if plot_file:
         brigade_plots.equilibria(game, found, title=f"Symmetric equilibria of {scenario}", path=plot_file)
+
+
+def _found(game: SymmetricGame) -> Equilibria:
+    found = symmetric_nash(game)
+    if not found:
+        raise InvalidInputError(f"no equilibrium of {game!r} was found; ask for fewer strategies")
+    return found
 
 
 def _report_nash(

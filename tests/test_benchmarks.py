@@ -23,6 +23,7 @@ from c_support import ROOT
 import marl_ffi
 from marl_ffi.reference import market as reference
 from marl_ffi.reference import objects, vec_env
+from marl_ffi.reference.bucket_brigade import episodes, rules
 
 HOME = ROOT / "benchmarks"
 METHODS = ("time_", "timeraw_", "peakmem_")
@@ -221,6 +222,23 @@ def test_environment_that_differs_from_the_oracle(
         getattr(MODULES["bench_env"], name)().setup(*params)
 
 
+@pytest.mark.parametrize(
+    ("name", "params"), [("Night", ("rust",)), ("Night", ("numpy",)), ("Episodes", ("default", "original", 1))]
+)
+def test_bucket_brigade_that_differs_from_the_oracle(
+    monkeypatch: pytest.MonkeyPatch, name: str, params: tuple[Any, ...]
+) -> None:
+    play = rules.play_night
+
+    def wrong(scenario: Any, town: Any, *args: Any) -> None:
+        play(scenario, town, *args)
+        town.rewards = town.rewards + np.float32(1)
+
+    monkeypatch.setattr(episodes, "play_night", wrong)
+    with pytest.raises(AssertionError):
+        getattr(MODULES["bench_brigade"], name)().setup(*params)
+
+
 # ------------------------------------------------------------------------------------------------------------
 # Old commits and other backends
 
@@ -303,3 +321,6 @@ def test_actions_fit_the_spaces() -> None:
     discrete = {"agents": [{"action": {"type": "discrete", "n": 3, "dtype": "int64"}}]}
     [drawn] = COMMON.actions(discrete, 50, 1)
     assert drawn.shape == (50, 1) and set(drawn.flat) == {0, 1, 2}
+    several = {"agents": [{"action": {"type": "multi_discrete", "nvec": [4, 2], "dtype": "int64"}}] * 3}
+    [drawn] = COMMON.actions(several, 50, 1)
+    assert drawn.shape == (50, 3, 2) and set(drawn[..., 0].flat) == {0, 1, 2, 3} and set(drawn[..., 1].flat) == {0, 1}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 import numpy as np
 import pytest
 
-from marl_ffi import brigade_plots
+from marl_ffi import bench, bench_brigade, brigade_plots
 from marl_ffi import game_theory as gt
 from marl_ffi.bucket_brigade import ARCHETYPES, PayoffEvaluator, Tournament, run_tournament
 from marl_ffi.cli import main
@@ -188,3 +189,26 @@ def test_a_picture_of_many_shows_probabilities_and_gains():
     upper, lower = brigade_plots.equilibria(game, gt.symmetric_nash(game)).axes
     assert [bar.get_height() for bar in upper.patches] == pytest.approx([1 / 3] * 3)
     assert [label.get_text() for label in lower.get_xticklabels()] == ["rock", "paper", "scissors"]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Benchmarks
+
+
+def test_a_rival_that_is_elsewhere_is_not_raced():
+    """Its time stands, whatever the rival's function is; the ratio is to our median."""
+
+    def never():
+        raise AssertionError("the rival was called")
+
+    race = bench.Race(lambda: time.sleep(0.002), never, 2, lambda: None, elsewhere=0.5)
+    [result] = bench.run([bench.Case("s", "w", "n", "a number", lambda: race, 1.0)], 7)
+    assert result.rival == result.rival_min == 0.5 and 0.001 <= result.ours < 0.4
+    assert result.ratio == result.rival / result.ours and result.verdict == "pass"
+
+
+def test_two_threads_agree_with_one():
+    cases = [case for case in bench_brigade.cases() if "2 threads" in case.work]
+    assert len(cases) == 2
+    for case in cases:
+        case.build().agree()
