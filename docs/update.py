@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import sys
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import marl_ffi as mf
 from marl_ffi import bench
 from marl_ffi.errors import STATUSES
+from marl_ffi.reference.classic import CLASSIC
+from marl_ffi.rendering import draw
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = ROOT / "include" / "marl_ffi.h"
@@ -189,6 +195,70 @@ def layout(name: str) -> list[str]:
     return [name, str(box["shape"][0]), ", ".join(map(code, told))]
 
 
+def classic_tables() -> dict[str, str]:
+    """What each classic control environment says of itself: a block of tables per environment."""
+    return {f"classic:{env_id}": _classic_block(mf.spec(env_id)) for env_id in CLASSIC}
+
+
+def _classic_block(spec: dict[str, Any]) -> str:
+    def bound(value: float | None) -> str:
+        return "none" if value is None else f"{value:.6g}"
+
+    seen, action = spec["agents"][0]["observation"], spec["agents"][0]["action"]
+    if action["type"] == "discrete":
+        does = f"One of {action['n']} actions, {action['dtype']}."
+    else:
+        low, high, name = action["low"][0], action["high"][0], action["names"][0]
+        does = f"One number, the {name}, from {low:g} to {high:g}, {action['dtype']}; beyond, it is clipped."
+    observed = table(
+        ("observation, float32", "lowest", "highest"),
+        [(code(name), bound(a), bound(b)) for name, a, b in zip(seen["names"], seen["low"], seen["high"])],
+    )
+    columns = table(
+        ("state column", "unit", "meaning"),
+        [(code(each["name"]), each["unit"], each["description"]) for each in spec["columns"]],
+    )
+    settings = table(
+        ("setting", "type", "default", "unit", "meaning"),
+        [
+            (code(p["name"]), p["type"], code(repr(p["default"])), p["unit"], p["description"])
+            for p in spec["parameters"]
+        ],
+    )
+    return f"{spec['description']} {does}\n\n{observed}\n\n{columns}\n\n{settings}"
+
+
+def pictures() -> None:
+    """One picture of every classic control environment, side by side, into docs/images/."""
+    states = {
+        "CartPole-v1": {"x": 0.4, "theta": 0.12},
+        "MountainCar-v0": {"position": -0.2},
+        "Pendulum-v1": {"theta": 2.2},
+        "Acrobot-v1": {"theta1": 0.8, "theta2": 1.1},
+    }
+    strips = []
+    for env_id, state in states.items():
+        picture = draw(env_id, state)
+        paper = np.full((500, picture.shape[1] + 20, 3), 230, np.uint8)
+        top = (500 - len(picture)) // 2
+        paper[top : top + len(picture), 10:-10] = picture
+        strips.append(paper)
+    strip = np.hstack(strips)[::2, ::2]
+    rows = b"".join(b"\0" + row.tobytes() for row in strip)
+    height, width, _ = strip.shape
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows, 9)),
+        (b"IEND", b""),
+    )
+    png = b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+    (ROOT / "docs" / "images").mkdir(exist_ok=True)
+    (ROOT / "docs" / "images" / "classic_control.png").write_bytes(b"\x89PNG\r\n\x1a\n" + png)
+
+
 def comment_before(header: str, start: int) -> str:
     """The `//` lines that end just before position `start`, as one text."""
     lines: list[str] = []
@@ -269,7 +339,8 @@ def pages() -> list[Path]:
 def updated(path: Path, results: dict[str, Any] | None = None) -> str:
     """What a page should say."""
     text = path.read_text(encoding="utf-8")
-    for name, body in {**spec_tables(), **brigade_tables(), **header_tables()}.items():
+    made = {**spec_tables(), **classic_tables(), **brigade_tables(), **header_tables()}
+    for name, body in made.items():
         text = replaced(text, f"<!-- {name} -->", f"<!-- /{name} -->", body)
     if results is not None:
         body = bench_block(results, headlines_only=path.name == "README.md")
@@ -279,5 +350,6 @@ def updated(path: Path, results: dict[str, Any] | None = None) -> str:
 
 if __name__ == "__main__":
     measured = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")) if len(sys.argv) > 1 else None
+    pictures()
     for page in pages():
         page.write_text(updated(page, measured), encoding="utf-8")

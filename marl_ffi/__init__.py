@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _backend, bucket_brigade, errors, market
+from . import _backend, bucket_brigade, errors, evolution, game_theory, market
 from ._backend import build_info, list_envs, spec
 from .env import ElectricityMarketEnv
 from .errors import MarlError, SlowPathWarning
@@ -32,8 +32,8 @@ from .vec_env import Rollout, VecEnv
 __all__ = [
     "ElectricityMarketEnv", "Logger", "Market", "MarlError", "Observer", "Rollout", "SlowPathWarning", "VecEnv",
     "bucket_brigade", "build_info", "clear_with_storage", "environment_step", "environment_step_batch", "errors",
-    "list_envs", "make", "make_vec", "market", "market_clearing", "market_clearing_batch", "parallel_env",
-    "simple_observer", "simple_observer_v3", "spec",
+    "evolution", "game_theory", "list_envs", "make", "make_vec", "market", "market_clearing", "market_clearing_batch",
+    "parallel_env", "simple_observer", "simple_observer_v3", "spec",
 ]  # fmt: skip
 
 __version__ = _backend.version()

@@ -19,6 +19,7 @@ BACKENDS = ("rust", "numba", "numpy")
 @lru_cache(maxsize=1)
 def backend() -> str:
     """Name of the backend in force: `"rust"`, `"numba"` or `"numpy"`. Decided once per process."""
+    _check_num_threads()
     wanted = os.environ.get("MARL_FFI_BACKEND", "").strip().lower()
     if wanted and wanted not in BACKENDS:
         raise errors.error_for(
@@ -38,6 +39,14 @@ def backend() -> str:
         stacklevel=2,
     )
     return "numpy"
+
+
+def _check_num_threads() -> None:
+    wanted = os.environ.get("MARL_FFI_NUM_THREADS", "").strip()
+    if wanted and not (wanted.isascii() and wanted.isdigit() and int(wanted) > 0):
+        raise errors.error_for(
+            "invalid_config", f"MARL_FFI_NUM_THREADS={wanted!r}: expected a whole number of at least 1"
+        )
 
 
 def make_engine(

@@ -12,6 +12,7 @@ import click
 import marl_ffi
 
 from . import _console, bench, demo
+from ._commands_brigade import COMMANDS as BRIGADE_COMMANDS
 from ._commands_replay import replay_command
 from .bench import Disagreement
 from .errors import MarlError
@@ -33,7 +34,8 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-cli.add_command(replay_command)
+for each in (*BRIGADE_COMMANDS, replay_command):
+    cli.add_command(each)
 
 
 @cli.command("demo")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _library, _memory, errors
-from ._buffers import aligned, pointer
+from ._buffers import aligned, pointer, quick_pointer
 from ._leases import Leases
 
 Array = npt.NDArray[Any]
@@ -19,6 +19,7 @@ Array = npt.NDArray[Any]
 _MODES = {"NextStep": 0, "SameStep": 1, "Disabled": 2}
 # What a rollout may leave out.
 _EXTRAS = ("final_observations", "final_mask", "episode_returns", "episode_lengths")
+_PANIC = errors.error_for("panic", "").code
 _DTYPES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3}
 
 
@@ -44,15 +45,11 @@ class NativeEngine:
     def __init__(
         self, env_id: str, num_envs: int, num_threads: int | None, autoreset_mode: str, config: Mapping[str, Any]
     ) -> None:
-        self._ffi, self._lib = _library.get()
-        err = _library.new_error()
-        made = self._ffi.new("marl_vec_env **")
-        status = self._lib.marl_vec_env_new(
-            _library.c_text(env_id), _library.to_json(dict(config)), num_envs, num_threads or 0,
-            _MODES[autoreset_mode], made, err,
+        _, self._lib = _library.get()
+        self._handle = _library.new_handle(
+            "marl_vec_env", _library.c_text(env_id), _library.to_json(dict(config)), num_envs, num_threads or 0,
+            _MODES[autoreset_mode],
         )  # fmt: skip
-        _library.check(status, err)
-        self._handle = self._ffi.gc(made[0], self._lib.marl_vec_env_free)
         self.num_envs = num_envs
         spec = json.loads(_library.text_of(self._lib.marl_vec_env_spec, self._handle))
         info_offsets, info_bytes = spec.pop("info_offsets"), spec.pop("infos_bytes")
@@ -75,6 +72,8 @@ class NativeEngine:
         self._own_out = self.out
         self._leases = Leases(self.out)
         self._dtype_codes = {np.dtype(name): code for name, code in _DTYPES.items()}
+        self._pointers = {dtype: quick_pointer(dtype) for dtype in self._dtype_codes}
+        self._error = _library.new_error()
         self._spare: dict[np.dtype[Any], list[Any]] = {np.dtype(name): [] for name in spec["action_dtypes"]}
         self.action_buffers: dict[str, Array] = {}
         self.step_fast: dict[str, Callable[[], None]] = {}
@@ -114,17 +113,16 @@ class NativeEngine:
         return made
 
     def _make_io(self, out: SimpleNamespace, keep: Callable[[Array], Any] | None = None) -> Any:
-        io = self._ffi.new("marl_step_io *")
-        io.size = self._ffi.sizeof("marl_step_io")
+        io = _library.struct("marl_step_io")
+        io.size = _library.size_of("marl_step_io")
         self._point(io, out, keep or self._keep)
         return io
 
     def _point(self, io: Any, out: SimpleNamespace, keep: Callable[[Array], Any]) -> None:
         """Have `io` point to the arrays of `out`, which somebody keeps alive."""
-        ffi = self._ffi
         for name, array in vars(out).items():
             if name in ("observations", "rewards", "final_observations"):
-                setattr(io, name, ffi.cast("void *", keep(array)))
+                setattr(io, name, keep(array))
                 setattr(io, f"{name}_bytes", array.nbytes)
             elif name != "infos":
                 setattr(io, name, keep(array))
@@ -132,25 +130,28 @@ class NativeEngine:
 
     def _prepare_step(self, dtype: str) -> None:
         buffer = aligned(self._action_shape, dtype)
-        io = self._ffi.new("marl_step_io *", self._io[0])
+        io = _library.struct("marl_step_io", self._io)
         io.actions = self._keep(buffer)
         io.actions_bytes = buffer.nbytes
         io.actions_dtype = _DTYPES[dtype]
         self._kept.append(io)
         # Locals, not attributes: this is the hot path of single environments.
-        step, handle, nothing = self._lib.marl_vec_env_step, self._handle, self._ffi.NULL
+        step, handle, shared, panic = self._lib.marl_vec_env_step, self._handle, _library.new_error(), _PANIC
 
         def explain() -> None:
-            # Once more, with a place for the error that no other thread writes to: a refused call changed nothing.
+            # Other threads may write to the shared place while it is read. So a call that was refused, and changed
+            # nothing, is made once more with a place of its own. Only a bug is not met twice: the handle remembers it.
+            if shared.status == panic:
+                _library.raise_error(shared)
             err = _library.new_error()
             _library.check(step(handle, io, err), err)
 
         def run() -> None:
-            if step(handle, io, nothing):
+            if step(handle, io, shared):
                 explain()
 
         self.action_buffers[dtype], self.step_fast[dtype] = buffer, run
-        self.step_bare[dtype] = step, (handle, io, nothing), explain
+        self.step_bare[dtype] = step, (handle, io, shared), explain
 
     def reset(
         self,
@@ -160,7 +161,7 @@ class NativeEngine:
         options: Mapping[str, Any] | None,
     ) -> None:
         """Start new episodes; see `marl_vec_env_reset`."""
-        null = self._ffi.NULL
+        null = _library.null()
         out = self.out.observations
         for name, array in (("seeds", seeds), ("seeded", seeded), ("mask", mask)):
             self._check_shape(name, array, (self.num_envs,))
@@ -171,7 +172,7 @@ class NativeEngine:
             null if seeded is None else pointer(np.ascontiguousarray(seeded, np.bool_), "bool"),
             null if mask is None else pointer(np.ascontiguousarray(mask, np.bool_), "bool"),
             _library.to_json(dict(options)) if options else null,
-            self._ffi.cast("void *", self._io.observations), out.nbytes, err,
+            self._io.observations, out.nbytes, err,
         )  # fmt: skip
         _library.check(status, err)
 
@@ -185,19 +186,17 @@ class NativeEngine:
             raise errors.error_for("dtype_mismatch", f"actions: {actions.dtype} is no dtype of actions") from None
         if not actions.flags.carray:  # C order, aligned, the caller's to write; most are
             actions = np.require(actions, requirements=["C", "A"])
-        handle, source = self._opened(), self._ffi.from_buffer(actions)
+        handle, source = self._opened(), self._pointers[actions.dtype](actions)
         # Another thread may be about to step, too: a struct belongs to one call at a time.
         try:
             io = spare.pop()
         except IndexError:
-            io = self._ffi.new("marl_step_io *", self._own_io[0])
+            io = _library.struct("marl_step_io", self._own_io)
             io.actions_bytes, io.actions_dtype = actions.nbytes, _DTYPES[actions.dtype.name]
         io.actions = source
         try:
-            if self._lib.marl_vec_env_step(handle, io, self._ffi.NULL):
-                # Once more, with a place for the error that no other thread writes to.
-                err = _library.new_error()
-                _library.check(self._lib.marl_vec_env_step(handle, io, err), err)
+            err = _library.new_error()
+            _library.check(self._lib.marl_vec_env_step(handle, io, err), err)
         finally:
             spare.append(io)
 
@@ -210,7 +209,7 @@ class NativeEngine:
         if leased is None:
             return False
         if leased.io is None:
-            leased.io = self._ffi.new("marl_step_io *", self._own_io[0])
+            leased.io = _library.struct("marl_step_io", self._own_io)
             self._point(leased.io, leased.out, leased.keep)
             if leased.out.infos:
                 leased.io.infos = leased.keep(leased.info_bytes)
@@ -226,12 +225,11 @@ class NativeEngine:
         if not actions.flags.aligned:
             actions = actions.copy()
         io = self._io
-        io.actions = source = self._ffi.from_buffer(actions)  # noqa: F841 (kept alive during the call)
+        io.actions = source = self._pointers[actions.dtype](actions)  # noqa: F841 (kept alive during the call)
         io.actions_bytes = actions.nbytes
         io.actions_dtype = self._dtype_codes[actions.dtype]
-        if self._lib.marl_vec_env_step(self._opened(), io, self._ffi.NULL):
-            err = _library.new_error()
-            _library.check(self._lib.marl_vec_env_step(self._opened(), io, err), err)
+        if self._lib.marl_vec_env_step(self._opened(), io, self._error):
+            _library.raise_error(self._error)
 
     def rollout(self, num_steps: int, actions: Array | None, extras: bool = True) -> dict[str, Array]:
         """Step `num_steps` times in one call; arrays with a leading axis of that length.
@@ -305,7 +303,7 @@ class NativeEngine:
         chosen = None if mask is None else pointer(np.ascontiguousarray(mask, np.bool_), "bool")
         status = self._lib.marl_vec_env_set_column(
             self._opened(), _library.c_text(name), pointer(array, field["dtype"]), array.nbytes,
-            self._ffi.NULL if chosen is None else chosen, err,
+            _library.null() if chosen is None else chosen, err,
         )  # fmt: skip
         _library.check(status, err)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,51 @@ def get() -> tuple[Any, Any]:
 def path() -> str | None:
     """Path of the loaded library, or None."""
     return _loaded[2] if available() and _loaded else None
+
+
+def null() -> Any:
+    """The pointer to nothing."""
+    ffi, _ = get()
+    return ffi.NULL
+
+
+def struct(kind: str, like: Any = None) -> Any:
+    """Memory for a C value of `kind`, zeroed or a copy of what `like` points to."""
+    ffi, _ = get()
+    return ffi.new(f"{kind} *") if like is None else ffi.new(f"{kind} *", like[0])
+
+
+def size_of(kind: str) -> int:
+    """Bytes of a C value of `kind`."""
+    ffi, _ = get()
+    return int(ffi.sizeof(kind))
+
+
+def new_handle(kind: str, *args: Any) -> Any:
+    """What `<kind>_new(*args, out, err)` makes; `<kind>_free` gets it when nothing refers to it any more."""
+    ffi, lib = get()
+    err, made = new_error(), ffi.new(f"{kind} **")
+    check(getattr(lib, f"{kind}_new")(*args, made, err), err)
+    return ffi.gc(made[0], getattr(lib, f"{kind}_free"))
+
+
+def repeatable(function: Any, *args: Any) -> Callable[[], None]:
+    """What calls `function(*args, err)` again and again, quickly, and raises what it reports.
+
+    All calls share one place for the error, which calls in other threads may write to while it is read. So a call that
+    was refused is made once more, with a place of its own. Only a bug is not met twice: the handle remembers it.
+    """
+    shared, panic = new_error(), errors.error_for("panic", "").code
+
+    def run() -> None:
+        status = function(*args, shared)
+        if status:
+            if status == panic:
+                raise_error(shared)
+            err = new_error()
+            check(function(*args, err), err)
+
+    return run
 
 
 def new_error() -> Any:

@@ -56,6 +56,7 @@ class Race:
         calls: calls in a pass; times are reported per call.
         agree: raises AssertionError unless both sides compute the same.
         prepare: called before every pass, outside of the clock.
+        elsewhere: seconds per call of a rival that is not here, or of a limit; then `rival` is not called.
     """
 
     ours: Callable[[], object]
@@ -63,6 +64,7 @@ class Race:
     calls: int
     agree: Callable[[], None]
     prepare: Callable[[], object] | None = None
+    elsewhere: float | None = None
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,9 @@ def all_cases() -> list[Case]:
         import numba  # noqa: F401
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("the benchmarks race against numba: pip install marl_ffi[numba]") from error
-    from . import bench_classic, bench_env, bench_market
+    from . import bench_brigade, bench_classic, bench_env, bench_market
 
-    return [*bench_market.cases(), *bench_env.cases(), *bench_classic.cases()]
+    return [*bench_market.cases(), *bench_env.cases(), *bench_classic.cases(), *bench_brigade.cases()]
 
 
 def select(cases: Iterable[Case], sections: Sequence[str] = (), everything: bool = False) -> list[Case]:
@@ -164,12 +166,15 @@ def _race(case: Case, rounds: int) -> Result:
     sides = (race.ours, race.rival)
     with _no_garbage_collection():
         # the first block warms up and says how many passes fill a block
-        passes = [max(1, math.ceil(BLOCK_SECONDS / _block(side, 2, race.prepare))) for side in sides]
+        order = (0, 1) if race.elsewhere is None else (0,)
+        passes = [max(1, math.ceil(BLOCK_SECONDS / _block(side, 2, race.prepare))) for side in sides[: len(order)]]
         times: list[list[float]] = [[], []]
         for number in range(rounds):
-            for side in (0, 1) if number % 2 else (1, 0):
+            for side in order if number % 2 else order[::-1]:
                 seconds = _block(sides[side], passes[side], race.prepare)
                 times[side].append(seconds / race.calls)
+    if race.elsewhere is not None:
+        times[1] = [race.elsewhere]
     ours, rival = statistics.median(times[0]), statistics.median(times[1])
     ratio = rival / ours
     return Result(

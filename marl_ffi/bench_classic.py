@@ -42,8 +42,12 @@ def cases() -> list[Case]:
             15.0, 20.0, True,
         ),
         Case(
-            "classic", f"CartPole rollout, E={BIG_BATCH}, 2 threads", "float32", f"VecEnv.step, E={BATCH}", _rollout,
-            2.0, None, True,
+            "classic", f"CartPole rollout(T, extras=False), E={BIG_BATCH}, 2 threads", "float32",
+            f"VecEnv.step, E={BATCH}", partial(_rollout, True), 2.0, None, True,
+        ),
+        Case(
+            "classic", f"CartPole rollout(actions), E={BIG_BATCH}, 2 threads", "float32", f"VecEnv.step, E={BATCH}",
+            partial(_rollout, False),
         ),
     ]  # fmt: skip
     for env_id in CLASSIC:
@@ -162,8 +166,11 @@ def _threads(env_id: str, count: int) -> Race:
     return Race(_stepping(two.step, actions), _stepping(one.step, actions), STEPS, agree)
 
 
-def _rollout() -> Race:
-    """Equally many steps of environments on both sides; times are per step of one environment."""
+def _rollout(drawn: bool) -> Race:
+    """Equally many steps of environments on both sides; times are per step of one environment.
+
+    `drawn`: the engine draws the actions and reports no ends of episodes but the flags.
+    """
     large, small = _vec("CartPole-v1", BIG_BATCH, 2, dtype="float32"), _vec("CartPole-v1", BATCH, dtype="float32")
     actions = np.stack(_actions("CartPole-v1", BIG_BATCH, ROLLOUT))
     few = _actions("CartPole-v1", BATCH)
@@ -184,7 +191,8 @@ def _rollout() -> Race:
             small.step(action)
 
     agree()
-    return Race(lambda: large.rollout(actions), rival, ROLLOUT * BIG_BATCH, agree)
+    ours = partial(large.rollout, ROLLOUT, extras=False) if drawn else partial(large.rollout, actions)
+    return Race(ours, rival, ROLLOUT * BIG_BATCH, agree)
 
 
 def _sync(env_id: str) -> Race:

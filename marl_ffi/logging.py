@@ -31,12 +31,12 @@ class Logger:
     The fields of the first row are the header. A file that already has rows is continued, if its header
     has the same fields. Several threads may log to one logger; several processes need a file each.
 
-    >>> import tempfile
-    >>> path = tempfile.mkdtemp() + "/training.csv"
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "training.csv")
     >>> with Logger(path) as log:
     ...     log.log(steps=1000, reward=21.5, length=21)
     ...     log.log(steps=2000, reward=float("nan"), length=30)
-    >>> print(open(path).read(), end="")
+    >>> print(path.read_text(), end="")
     steps,reward,length
     1000,21.5,21
     2000,nan,30

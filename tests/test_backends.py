@@ -170,3 +170,23 @@ def test_build_info_of_the_native_library(native_library: Path) -> None:
     assert Path(info["library"]).resolve() == native_library and info["num_threads"] >= 1
     assert info["simd"] in ("scalar", "avx2", "avx512", "neon") and info["version"] == mf.__version__
     assert info["abi_version"] == 1
+
+
+# -- the number of threads ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["rust", "numpy", "numba"])
+@pytest.mark.parametrize("wanted", ["0", "-1", "many", "2.5", "1e3", "٣"])
+def test_a_number_of_threads_that_is_none_is_refused(backend: str, wanted: str) -> None:
+    """By whatever is used first, on every backend, in words that name the variable."""
+    code = "import json\ntry:\n    import marl_ffi as mf\n    mf.market_clearing_batch([[1.0]], [[1.0]], [1.0])\n"
+    code += "except ValueError as e:\n    print(json.dumps([type(e).__name__, str(e)]))"
+    name, message = answer(code, MARL_FFI_BACKEND=backend, MARL_FFI_NUM_THREADS=wanted)
+    assert name == "InvalidInputError"
+    assert message == f"MARL_FFI_NUM_THREADS={wanted!r}: expected a whole number of at least 1"
+
+
+def test_any_whole_number_of_threads_is_one() -> None:
+    code = "import json, marl_ffi as mf; print(json.dumps(mf.build_info()['num_threads']))"
+    assert [answer(code, MARL_FFI_NUM_THREADS=wanted) for wanted in (" 3 ", "1" + "0" * 40)] == [3, 1024]
+    assert answer(code, MARL_FFI_NUM_THREADS="") == answer(code)

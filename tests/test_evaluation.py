@@ -81,7 +81,9 @@ def test_settings_reach_the_market() -> None:
         and capped["mean_market_prices_over_time"].max() == 25
     )
     wide = evaluate(None, default_params(), dtype="float64", history=False)
-    assert wide["mean_market_prices_over_time"].dtype == np.float64
+    for each, dtype in ((plain, np.float32), (wide, np.float64)):
+        assert each["mean_market_prices_over_time"].dtype == dtype
+        assert each["mean_rewards"].dtype == each["std_profits"].dtype == np.float64
 
 
 def test_day_ahead_markets_are_evaluated_by_the_hour() -> None:

@@ -11,7 +11,8 @@ from market_support import golden
 from parity_support import answer, bits, hash_of
 
 import marl_ffi as mf
-from marl_ffi.errors import STATUSES, ClosedError, MarlError
+from marl_ffi import _library
+from marl_ffi.errors import STATUSES, ClosedError, MarlError, PanicError, error_for
 
 GOLDEN = golden()
 DTYPES = {"f32": np.float32, "f64": np.float64}
@@ -295,3 +296,24 @@ def test_nothing_leaks() -> None:
     growth = answer(GROWTH)
     assert set(growth) == {"market", "observer", "environment"}
     assert all(kilobytes < 2048 for kilobytes in growth.values()), growth
+
+
+def test_a_bug_is_reported_in_its_own_words() -> None:
+    """Any other refusal is asked for again, with an error of its own; after a bug that would only tell of the first."""
+    answers: list[tuple[str, str]] = []
+
+    def library(handle: str, err: Any) -> int:
+        reason, message = answers.pop(0)
+        code = int(error_for(reason, "").code or 0) if reason else 0
+        err.status, err.message = code, message.encode()
+        return code
+
+    call = _library.repeatable(library, "handle")
+    answers[:] = [("", ""), ("panic", "it fell over"), ("busy", "first"), ("busy", "second"), ("busy", "first"), ("", "")]
+    call()
+    with pytest.raises(PanicError, match="^it fell over$"):
+        call()
+    with pytest.raises(MarlError, match="^second$"):
+        call()
+    call()
+    assert answers == []

@@ -13,8 +13,10 @@ import pytest
 from parity_support import MARKET, answer, bits, both_engines, hash_of, random_actions, random_config, start
 
 import marl_ffi as mf
+from marl_ffi._engine import NativeEngine
 from marl_ffi.errors import MarlError, PanicError, SnapshotError
 from marl_ffi.market import bess_params, default_params
+from marl_ffi.reference.vec_env import make_engine as make_reference_engine
 
 CHUNKS, SAVED = 6, 3
 
@@ -219,6 +221,16 @@ def test_snapshots_of_another_id_version_or_engine_are_refused() -> None:
     with pytest.raises(SnapshotError, match="expected version 1, got 2"):
         rust.restore(resealed(saved[:8] + struct.pack("<I", 2) + saved[12:]))
     assert rust.snapshot() == saved
+
+
+def test_snapshots_of_another_autoreset_mode_are_refused() -> None:
+    """By both engines: what an environment does after the end of its episode is part of its future."""
+    for make in (NativeEngine, make_reference_engine):
+        settings = (MARKET, 2, None) if make is NativeEngine else (MARKET, 2)
+        engine, other = (make(*settings, mode, {}) for mode in ("NextStep", "SameStep"))
+        other.reset(np.arange(2, dtype=np.uint64), None, None, None)
+        with pytest.raises(SnapshotError, match="autoreset_mode.*(expected.*NextStep|SameStep.*expected)"):
+            engine.restore(other.snapshot())
 
 
 def test_a_snapshot_before_the_first_reset_is_one() -> None:

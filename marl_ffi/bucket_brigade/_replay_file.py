@@ -104,7 +104,8 @@ def _own_head(values: Mapping[str, Any]) -> dict[str, Any]:
     if agents is not None and not (isinstance(agents, list) and all(isinstance(each, str) for each in agents)):
         raise ReplayError(f"replay: agents: expected a list of names, got {agents!r:.80}")
     if (early is not None) != (rules == "python-2025-11") or not (early is None or _is_early(early)):
-        raise ReplayError(f"replay: early: expected rho_ignite and N_spark with 'python-2025-11' only, got {early!r:.80}")
+        message = "expected rho_ignite, 0 to 1, and N_spark, a whole number, with 'python-2025-11' only"
+        raise ReplayError(f"replay: early: {message}, got {early!r:.80}")
     return {
         "scenario": Scenario.from_dict(values["scenario"]), "rules": rules, "seed": seed, "early": early,
         "agents": None if agents is None else tuple(agents),
@@ -112,11 +113,12 @@ def _own_head(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_early(early: Any) -> bool:
-    return (
-        isinstance(early, Mapping)
-        and set(early) == {"rho_ignite", "N_spark"}
-        and all(isinstance(value, (int, float)) for value in early.values())
-    )
+    """Whether these are what only the first week's engine had: a share of houses, a number of nights."""
+    if not isinstance(early, Mapping) or set(early) != {"rho_ignite", "N_spark"}:
+        return False
+    share, nights = early["rho_ignite"], early["N_spark"]
+    is_share = isinstance(share, (int, float)) and not isinstance(share, bool) and 0 <= share <= 1
+    return is_share and isinstance(nights, int) and not isinstance(nights, bool) and nights >= 0
 
 
 def _old_head(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,10 +126,13 @@ def _old_head(values: Mapping[str, Any]) -> dict[str, Any]:
     fields = dict(values["scenario"])
     if "beta" in fields:
         for name in EARLY_FIELDS:
-            if not isinstance(fields.get(name), (int, float)):
+            if isinstance(fields.get(name), bool) or not isinstance(fields.get(name), (int, float)):
                 raise ReplayError(f"replay: scenario.{name}: expected a number, got {fields.get(name)!r:.80}")
-        scenario, early = early_rules(fields)
-        return {"scenario": scenario, "rules": "python-2025-11", "early": vars(early)}
+        early = {name: fields[name] for name in ("rho_ignite", "N_spark")}
+        if not _is_early(early):
+            raise ReplayError(f"replay: scenario: expected rho_ignite, 0 to 1, and N_spark, a whole number, got {early}")
+        scenario, _ = early_rules(fields)
+        return {"scenario": scenario, "rules": "python-2025-11", "early": early}
     first = values["nights"][0]
     rows = first.get("actions") if isinstance(first, Mapping) else None
     if not isinstance(rows, list) or not rows:

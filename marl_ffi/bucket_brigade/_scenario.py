@@ -252,10 +252,9 @@ def _number(name: str, value: Any, expected: str, is_fine: Callable[[float], boo
 def _per_agent(
     name: str, values: Sequence[Any], agents: int, expected: str, is_fine: Callable[[float], bool]
 ) -> tuple[float, ...]:
-    if np.ndim(values) != 1 or len(values) != agents:
-        raise ShapeError(
-            f"Scenario.{name}: expected one number or {agents}, one per agent, got shape {np.shape(values)}"
-        )
+    if len(values) != agents or any(_is_list(value) for value in values):
+        got = "rows" if any(_is_list(value) for value in values) else len(values)
+        raise ShapeError(f"Scenario.{name}: expected one number or {agents}, one per agent, got {got}")
     return tuple(_number(f"{name}[{i}]", value, expected, is_fine) for i, value in enumerate(values))
 
 
@@ -269,7 +268,7 @@ def _homes(values: Any, agents: int, houses: int) -> tuple[int, ...]:
 
 
 def _is_list(value: Any) -> bool:
-    return isinstance(value, (list, tuple, np.ndarray))
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
 def _invalid(message: str) -> MarlError:

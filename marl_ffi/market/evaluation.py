@@ -38,7 +38,7 @@ def evaluate(
         `mean_profits`, `std_profits` ($; a battery's is what it sold minus what it bought) and
         `mean_quantities` (MWh cleared). Over all hours: `mean_market_price`, `std_market_price` ($/MWh) and
         `mean_market_prices_over_time` (T,). Standard deviations are those of the population; sums within an
-        episode are in the market's dtype, everything over episodes in float64.
+        episode and everything about prices are in the market's dtype, all else over episodes in float64.
     """
     num_episodes = arguments.integer(num_episodes, "num_episodes", low=1)
     first = None if seed is None else arguments.seed(seed)

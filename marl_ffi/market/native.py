@@ -38,8 +38,8 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
 
 def new_params(settings: Any = None, rules: MarketRules | None = None) -> Any:
     """A `marl_market_params`."""
-    ffi, lib = _library.get()
-    params = ffi.new("marl_market_params *")
+    _, lib = _library.get()
+    params = _library.struct("marl_market_params")
     lib.marl_market_params_default(params)
     if settings is not None:
         params.lambda_bid_penalty = settings.lambda_bid_penalty
@@ -102,16 +102,13 @@ class Market:
         rules = MarketRules(price_cap, scarcity_price, loss_of_load, tie_rule)
         self.dtype = _dtype(dtype)
         self.num_generators = n = int(num_generators)
-        ffi, lib = _library.get()
-        err, made = _library.new_error(), ffi.new("marl_market **")
-        status = lib.marl_market_new(n, _DTYPES[self.dtype], new_params(settings, rules), made, err)
-        _library.check(status, err)
-        handle = ffi.gc(made[0], lib.marl_market_free)
+        _, lib = _library.get()
+        handle = _library.new_handle("marl_market", n, _DTYPES[self.dtype], new_params(settings, rules))
         arrays = (view(lib.marl_market_data(handle, k), n, self.dtype, handle) for k in range(5))
         self._bids, self._quantities, self._costs, self._q_cleared, self._rewards = arrays
         # Put on the instance, where a call finds them without a bound method in between.
-        self.clear = _pricing(lib.marl_market_clear, handle, ffi.NULL)  # type: ignore[method-assign, assignment]
-        self.step = _pricing(lib.marl_market_step, handle, ffi.NULL)  # type: ignore[method-assign, assignment]
+        self.clear = _pricing(lib.marl_market_clear, handle)  # type: ignore[method-assign, assignment]
+        self.step = _pricing(lib.marl_market_step, handle)  # type: ignore[method-assign, assignment]
 
     @property
     def bids(self) -> Array:
@@ -154,7 +151,9 @@ class Market:
         self.clear = self.step = _closed("Market")  # type: ignore[method-assign]
 
 
-def _pricing(function: Any, handle: Any, nothing: Any) -> Callable[[float], float]:
+def _pricing(function: Any, handle: Any) -> Callable[[float], float]:
+    nothing = _library.null()
+
     def price_for(demand: float) -> float:
         try:
             price: float = function(handle, demand, nothing)
@@ -198,22 +197,19 @@ class Observer:
 
         checked = Reference(name, demand_profile, capacities, costs, agent_index=agent_index, dtype=dtype)
         self.name, self.dtype = name, checked.dtype
-        ffi, lib = _library.get()
-        err, made = _library.new_error(), ffi.new("marl_observer **")
+        _, lib = _library.get()
         profile, fleet, prices = (
             np.require(x, np.float64, ["C_CONTIGUOUS", "ALIGNED"]) for x in (demand_profile, capacities, costs)
         )
-        status = lib.marl_observer_new(
-            name.encode(), pointer(profile, "float64"), profile.size, pointer(fleet, "float64"),
+        handle = _library.new_handle(
+            "marl_observer", name.encode(), pointer(profile, "float64"), profile.size, pointer(fleet, "float64"),
             pointer(prices, "float64"), fleet.size, -1 if agent_index is None else agent_index,
-            _DTYPES[np.dtype(self.dtype)], made, err,
+            _DTYPES[np.dtype(self.dtype)],
         )  # fmt: skip
-        _library.check(status, err)
-        handle = ffi.gc(made[0], lib.marl_observer_free)
         count = int(lib.marl_observer_len(handle))
         obs = view(lib.marl_observer_data(handle), count, self.dtype, handle)
         self._obs = obs.reshape(checked.obs.shape)
-        self._observe, self._handle, self._nothing = lib.marl_observer_observe, handle, ffi.NULL
+        self._observe, self._handle, self._nothing = lib.marl_observer_observe, handle, _library.null()
         self._hours = profile.size
         # One agent's observations of all hours are few numbers. Copying a row takes less than a call of the library.
         self._view: Any = memoryview(obs)  # type: ignore[arg-type, unused-ignore]

@@ -10,7 +10,7 @@ checks everything and has the messages.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -381,25 +381,31 @@ def clear_with_storage(
     b, q = as_arrays(1, bids=bids, quantities=quantities)
     check_shapes(b, q)
     numbers = [as_number(*x) for x in (("demand", demand), ("buy_bid", buy_bid), ("buy_quantity", buy_quantity))]
-    ffi, lib = _library.get()
+    _, lib = _library.get()
     n, kind, cleared, err = len(b), b.dtype.name, np.empty(len(b), b.dtype), _library.new_error()
-    price, charged = ffi.new("double *"), ffi.new("double *")
+    price, charged = _library.struct("double"), _library.struct("double")
     call = lib.marl_market_clear_with_storage_f32 if kind == "float32" else lib.marl_market_clear_with_storage_f64
     status = call(
-        pointer(b, kind), n, pointer(q, kind), n, *numbers, ffi.NULL, price, pointer(cleared, kind), n, charged, err,
+        pointer(b, kind), n, pointer(q, kind), n, *numbers, _library.null(), price, pointer(cleared, kind), n, charged, err,
     )  # fmt: skip
     _library.check(status, err)
     return price[0], cleared, charged[0]
 
 
+@lru_cache(maxsize=1)
+def _observing() -> tuple[Any, Callable[[Array], Any], Any]:
+    """What a call of an observer needs again and again."""
+    return _library.get()[1], quick_pointer(_F64), _library.null()
+
+
 def _alone(name: bytes, features: int, args: tuple[Any, ...]) -> Array:
-    ffi, lib = _library.get()
+    lib, at, nothing = _observing()
     out = np.empty(features)
     t = args[3]
     try:
         if t is not True and t is not False:
             # No place for an error: what is refused here goes the long way below.
-            if not lib.marl_market_observe(name, *args, ffi.from_buffer("double[]", out), features, ffi.NULL):
+            if not lib.marl_market_observe(name, *args, at(out), features, nothing):
                 return out
     except (TypeError, OverflowError):
         pass

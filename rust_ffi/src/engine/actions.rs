@@ -20,6 +20,29 @@ pub enum Actions<'a> {
     I64(&'a [i64]),
 }
 
+macro_rules! from_slices {
+    ($($real:ty, $variant:ident);*) => {
+        $(
+            impl<'a> From<&'a [$real]> for Actions<'a> {
+                fn from(x: &'a [$real]) -> Self {
+                    Actions::$variant(x)
+                }
+            }
+            impl<'a> From<&'a Vec<$real>> for Actions<'a> {
+                fn from(x: &'a Vec<$real>) -> Self {
+                    Actions::$variant(x)
+                }
+            }
+            impl<'a, const N: usize> From<&'a [$real; N]> for Actions<'a> {
+                fn from(x: &'a [$real; N]) -> Self {
+                    Actions::$variant(x)
+                }
+            }
+        )*
+    };
+}
+from_slices!(f32, F32; f64, F64; i32, I32; i64, I64);
+
 impl<'a> Actions<'a> {
     /// The bytes as actions of type `dtype`.
     pub fn from_bytes(bytes: &'a [u8], dtype: Dtype) -> Result<Self> {
@@ -107,6 +130,8 @@ pub struct ActionRule {
     discrete: bool,
     /// The largest choice, where all agents have the same.
     most_choice: Option<u64>,
+    /// The largest choice of each element, repeated like the bounds; empty where actions are no choices.
+    choices: Vec<u64>,
     names: Vec<String>,
     sampled: Dtype,
 }
@@ -166,6 +191,7 @@ impl ActionRule {
         let most_choice = high.first().filter(|first| discrete && high.iter().all(|x| x == *first)).map(|x| *x as u64);
         let repeats = 64usize.div_ceil(row.max(1));
         ActionRule {
+            choices: if discrete { high.repeat(repeats).iter().map(|x| *x as u64).collect() } else { Vec::new() },
             low: low.repeat(repeats),
             high: high.repeat(repeats),
             row,
@@ -234,8 +260,14 @@ impl ActionRule {
     /// Whether integers are choices: below zero, they are large as unsigned numbers.
     #[inline(always)]
     fn choices_fine<T: Copy>(&self, x: &[T], widen: impl Fn(T) -> u64) -> bool {
-        let Some(most) = self.most_choice else { return false };
-        x.iter().fold(true, |fine, x| fine & (widen(*x) <= most))
+        if self.choices.is_empty() {
+            return false;
+        }
+        if let Some(most) = self.most_choice {
+            return x.iter().fold(true, |fine, x| fine & (widen(*x) <= most));
+        }
+        x.chunks(self.choices.len())
+            .fold(true, |fine, x| x.iter().zip(&self.choices).fold(fine, |fine, (x, most)| fine & (widen(*x) <= *most)))
     }
 
     #[cold]

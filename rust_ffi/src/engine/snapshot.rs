@@ -18,7 +18,8 @@ const RNG_BYTES: usize = 40;
 
 fn header<E: Environment>(venv: &VecEnv<E>) -> Value {
     let spec = venv.env.spec();
-    json!({ "id": spec.id, "num_envs": venv.num_envs(), "config": spec.config })
+    let mode = venv.settings.autoreset.name();
+    json!({ "id": spec.id, "num_envs": venv.num_envs(), "autoreset_mode": mode, "config": spec.config })
 }
 
 /// Bytes of one environment after the columns.
@@ -116,7 +117,7 @@ pub fn load<E: Environment>(venv: &mut VecEnv<E>, bytes: &[u8]) -> Result<()> {
     let found: Value = serde_json::from_slice(reader.take(header_len).ok_or_else(short)?)
         .map_err(|e| refuse(format!("unreadable header: {e}")))?;
     let expected = header(venv);
-    for key in ["id", "num_envs", "config"] {
+    for key in ["id", "num_envs", "autoreset_mode", "config"] {
         if found[key] != expected[key] {
             let of = |value: &Value| value[key].to_string().chars().take(200).collect::<String>();
             return Err(refuse(format!("of another {key}: expected {}, got {}", of(&expected), of(&found))));

@@ -23,7 +23,11 @@ static POOL: ArcSwapOption<Pool> = ArcSwapOption::const_empty();
 pub fn default_num_threads() -> usize {
     static DEFAULT: OnceLock<usize> = OnceLock::new();
     *DEFAULT.get_or_init(|| {
-        let asked = std::env::var("MARL_FFI_NUM_THREADS").ok().and_then(|text| text.trim().parse().ok());
+        let text = std::env::var("MARL_FFI_NUM_THREADS").unwrap_or_default();
+        let digits = text.trim();
+        let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+        // A number that no machine could count to is one, too.
+        let asked = is_number.then(|| digits.parse().unwrap_or(MOST_THREADS));
         let offered = || std::thread::available_parallelism().map_or(1, usize::from);
         asked.filter(|&n| n > 0).unwrap_or_else(offered).min(MOST_THREADS)
     })

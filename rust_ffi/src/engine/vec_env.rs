@@ -30,6 +30,15 @@ impl Autoreset {
     pub fn from_i32(x: i32) -> Option<Self> {
         [Autoreset::NextStep, Autoreset::SameStep, Autoreset::Disabled].into_iter().find(|mode| *mode as i32 == x)
     }
+
+    /// Its name in Gymnasium.
+    pub fn name(self) -> &'static str {
+        match self {
+            Autoreset::NextStep => "NextStep",
+            Autoreset::SameStep => "SameStep",
+            Autoreset::Disabled => "Disabled",
+        }
+    }
 }
 
 /// Most environments of a batch.
@@ -305,7 +314,7 @@ pub struct VecEnv<E: Environment> {
     pub(super) blocks: Vec<Block<E>>,
     num_envs: usize,
     rule: ActionRule,
-    settings: Settings,
+    pub(super) settings: Settings,
     threads: usize,
     info_offsets: Vec<usize>,
     info_bytes: usize,

@@ -22,7 +22,7 @@ const NEAR: f64 = 1024.0;
 const SMALL: f64 = std::f64::consts::FRAC_PI_4;
 /// `2^52 + 2^51`: adding it rounds a small float to an integer, to even, in its last mantissa bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
-const TWO_OVER_PI: f64 = 6.366_197_723_675_813_824_33e-1;
+const TWO_OVER_PI: f64 = std::f64::consts::FRAC_2_PI;
 /// pi/2: two parts of 33 bits and what is left.
 const PIO2_1: f64 = 1.570_796_326_734_125_614_17;
 const PIO2_2: f64 = 6.077_100_506_303_965_976_60e-11;

@@ -20,8 +20,10 @@ const TURNS: usize = 16;
 const EQUATIONS: [&str; 2] = ["book", "nips"];
 
 /// The rules; see the module.
+#[derive(Clone, Debug, Default)]
 pub struct Acrobot {
-    nips: bool,
+    /// The equations of the paper instead of those of the book.
+    pub nips: bool,
 }
 
 impl Acrobot {

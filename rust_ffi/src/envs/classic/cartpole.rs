@@ -21,9 +21,12 @@ const X_LIMIT: f64 = 2.4; // m
 const INTEGRATORS: [&str; 2] = ["euler", "semi-implicit euler"];
 
 /// The rules; see the module.
+#[derive(Clone, Debug, Default)]
 pub struct CartPole {
-    sutton_barto_reward: bool,
-    semi_implicit: bool,
+    /// Reward 0 per step and -1 at the fall, instead of 1 per step.
+    pub sutton_barto_reward: bool,
+    /// Velocities first, then positions with the new velocities.
+    pub semi_implicit: bool,
 }
 
 impl Control for CartPole {

@@ -23,8 +23,10 @@ const POWER: f64 = 0.0015;
 const GRAVITY: f64 = 0.0025;
 
 /// The rules; see the module.
+#[derive(Clone, Debug, Default)]
 pub struct ContinuousMountainCar {
-    goal_velocity: f64,
+    /// Least velocity at the goal, m per step.
+    pub goal_velocity: f64,
 }
 
 impl Control for ContinuousMountainCar {

@@ -1,4 +1,5 @@
 //! An environment of the engine, made of the rules of a [`Control`].
+#![allow(clippy::needless_range_loop)] // in lanes, iterators would not all be inlined
 
 use super::control::{Choice, Control, MOST_STATE};
 use crate::engine::actions::Actions;

@@ -28,8 +28,10 @@ pub(super) fn goal_velocity() -> Row {
 }
 
 /// The rules; see the module.
+#[derive(Clone, Debug, Default)]
 pub struct MountainCar {
-    goal_velocity: f64,
+    /// Least velocity at the goal, m per step.
+    pub goal_velocity: f64,
 }
 
 impl Control for MountainCar {

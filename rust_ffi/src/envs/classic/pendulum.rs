@@ -13,8 +13,16 @@ const MAX_TORQUE: f64 = 2.0; // N m
 const DT: f64 = 0.05; // s per step
 
 /// The rules; mass and length are 1. See the module.
+#[derive(Clone, Debug)]
 pub struct Pendulum {
-    g: f64,
+    /// Acceleration of gravity, m/s^2.
+    pub g: f64,
+}
+
+impl Default for Pendulum {
+    fn default() -> Self {
+        Pendulum { g: 10.0 }
+    }
 }
 
 impl Control for Pendulum {

@@ -1,8 +1,8 @@
-//! The clearing rule, in two shapes: one market with lanes across units' keys, and many small markets with one
-//! market per lane. Tests hold the two equal, bit for bit.
+//! The clearing rule, written once: [`Walk`] finds the margin and [`dispatch`] says what a unit clears, for one market
+//! or for one per lane. Here they clear a single market; [`super::lanes`] clears many.
 
 use super::merit_order::MeritOrder;
-use crate::simd::{for_registers, Lanes, Real, Simd};
+use crate::simd::{for_registers, Lanes, Mask, Real, Scalar, Simd};
 
 /// Who sets the price when demand is not met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -109,7 +109,8 @@ pub fn clear_one<S: Simd, R: Real>(
             Cleared { price, shortage: Some(supply) }
         }
         Margin::Met { position, unit, rest } => {
-            dispatch_cheaper(s, bids, quantities, bids[unit], cleared);
+            // Nothing at the margin yet: who gets what there is for the rule of ties to say.
+            dispatch_one(s, bids, quantities, bids[unit], R::ZERO, cleared);
             match rules.tie_rule {
                 TieRule::Index => {
                     for tied in (0..position).rev().map(|k| order.unit(k)).take_while(|&k| bids[k] == bids[unit]) {
@@ -140,6 +141,52 @@ fn follows<R: Real>(bids: &[R], a: usize, b: usize) -> bool {
     bids[a] < bids[b] || (bids[a] == bids[b] && a < b)
 }
 
+/// A walk up the merit order, of one market per lane: the rule itself. It takes in one unit after the other, and the
+/// margin is where the running sum first reaches demand.
+pub struct Walk<S: Simd, R: Real> {
+    threshold: R::Lanes<S>,
+    /// Supply of the units taken in (MW).
+    pub sum: R::Lanes<S>,
+    /// Supply of the units before the margin (MW), or before the last unit where demand is not met.
+    before: R::Lanes<S>,
+    /// Where demand is met.
+    pub met: <R::Lanes<S> as Lanes<S>>::Mask,
+}
+
+impl<S: Simd, R: Real> Walk<S, R> {
+    /// Starts at the first unit. `demand` (MW) has as many elements as there are lanes.
+    #[inline(always)]
+    pub fn start(s: S, demand: &[f64], quantity: R::Lanes<S>) -> Self {
+        // A running sum reaches demand if it reaches the next number of its own precision.
+        let threshold = R::load_not_below(s, demand);
+        let before = R::Lanes::<S>::splat(s, R::ZERO);
+        Walk { threshold, sum: quantity, before, met: threshold.le(quantity) }
+    }
+
+    /// Takes in the next unit.
+    #[inline(always)]
+    pub fn pass(&mut self, quantity: R::Lanes<S>) {
+        self.before = R::Lanes::<S>::select(self.met, self.before, self.sum);
+        self.sum = self.sum + quantity;
+        // Sums never fall, so what is met stays so.
+        self.met = self.threshold.le(self.sum);
+    }
+
+    /// What is left of demand for the marginal unit (MW), subtracted in full precision and rounded once.
+    #[inline(always)]
+    pub fn rest(&self, s: S, demand: &[f64]) -> R::Lanes<S> {
+        R::load_less(s, demand, self.before)
+    }
+}
+
+/// What a unit clears that ties with no other: everything below the marginal bid `level`, the `rest` at it, nothing
+/// above. An infinite level clears everybody.
+#[inline(always)]
+pub fn dispatch<S: Simd, V: Lanes<S>>(s: S, bid: V, quantity: V, level: V, rest: V) -> V {
+    let marginal = V::select(bid.eq(level), rest, V::splat(s, V::Scalar::ZERO));
+    V::select(bid.lt(level), quantity, marginal)
+}
+
 /// Walks the order up to the margin. None if the order turns out wrong on the way, which only that by `keys` can.
 #[inline(always)]
 fn find_margin<R: Real>(
@@ -149,20 +196,19 @@ fn find_margin<R: Real>(
     quantities: &[R],
     demand: f64,
 ) -> Option<Margin<R>> {
+    type One<R> = <R as Real>::Lanes<Scalar>;
     let mut orderly = true;
     let mut position = 0;
     let mut unit = units.next()?;
-    let mut before = 0.0;
-    let mut sum = quantities[unit];
-    while sum.to_f64() < demand {
+    let mut walk = Walk::<Scalar, R>::start(Scalar, &[demand], One::<R>::splat(Scalar, quantities[unit]));
+    while !walk.met.any() {
         position += 1;
         if position == bids.len() {
-            return orderly.then_some(Margin::Short { last: unit, supply: sum });
+            return orderly.then_some(Margin::Short { last: unit, supply: only(walk.sum) });
         }
         let next = units.next()?;
         orderly &= R::HAS_SPARE_BITS || follows(bids, unit, next);
-        before = sum.to_f64();
-        sum = sum + quantities[next];
+        walk.pass(One::<R>::splat(Scalar, quantities[next]));
         unit = next;
     }
     if let Some(order) = keys {
@@ -172,18 +218,27 @@ fn find_margin<R: Real>(
             later += 1;
         }
     }
-    orderly.then_some(Margin::Met { position, unit, rest: R::from_f64(demand - before) })
+    orderly.then_some(Margin::Met { position, unit, rest: only(walk.rest(Scalar, &[demand])) })
 }
 
+/// The number in a single lane.
 #[inline(always)]
-fn dispatch_cheaper<S: Simd, R: Real>(s: S, bids: &[R], quantities: &[R], price: R, cleared: &mut [R]) {
+fn only<V: Lanes<Scalar>>(x: V) -> V::Scalar {
+    let mut lane = [V::Scalar::ZERO];
+    x.store(&mut lane);
+    lane[0]
+}
+
+/// [`dispatch`] of all units of one market.
+#[inline(always)]
+fn dispatch_one<S: Simd, R: Real>(s: S, bids: &[R], quantities: &[R], price: R, rest: R, cleared: &mut [R]) {
     let width = R::Lanes::<S>::WIDTH;
-    let zero = R::Lanes::<S>::splat(s, R::ZERO);
     let price = R::Lanes::<S>::splat(s, price);
+    let rest = R::Lanes::<S>::splat(s, rest);
     for_registers!(bids.len(), width, |k| {
-        let cheaper = R::Lanes::<S>::load_or(s, &bids[k.clone()], R::ZERO).lt(price);
+        let bid = R::Lanes::<S>::load_or(s, &bids[k.clone()], R::ZERO);
         let offered = R::Lanes::<S>::load_or(s, &quantities[k.clone()], R::ZERO);
-        R::Lanes::<S>::select(cheaper, offered, zero).store(&mut cleared[k]);
+        dispatch(s, bid, offered, price, rest).store(&mut cleared[k]);
     });
 }
 

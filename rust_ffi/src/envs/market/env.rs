@@ -1,10 +1,11 @@
 //! `ElectricityMarket-v0`: the auction as an environment.
 
 use super::describe;
-use super::hours::{Seats, StepBlock, Work};
+use super::hours::{StepBlock, Work};
 use super::observers::{Scales, Templates};
 use super::params::{DemandNoise, Options};
 use super::rewards::{RewardParams, RewardTerms};
+use super::seats::Seats;
 use crate::engine::columns::{Columns, Element};
 use crate::engine::error::{Error, Result, Status};
 use crate::engine::rng::Pcg64;

@@ -1,35 +1,14 @@
 //! Loops of the auction over one market or many: clearing alone, or the fused step of clearing and rewards.
 
-use super::clearing::{clear_one, Cleared, LossOfLoad, Rules};
+use super::clearing::{clear_one, Rules};
 use super::lanes::{fill_lanes, LanesOf};
 pub use super::merit_order::MeritOrder as Order;
 use super::merit_order::MeritOrder;
-use super::rewards::{pairwise_sum, scaled, unscaled, RewardTerms};
-use crate::engine::error::{Error, Result, Status};
+use super::offers::{all_finite, all_offerable};
+pub use super::offers::{check_costs, check_demand, Costs, Offers};
+use super::rewards::{loss_of_load_of_one, pairwise_sum, scaled, unscaled};
 use crate::engine::threads;
-use crate::simd::{self, for_registers, Kernel, Lanes, Level, Mask, Real, Scalar, Simd};
-
-/// `E` markets of `N` units each. Rows follow each other; all slices have matching lengths.
-#[derive(Clone, Copy)]
-pub struct Offers<'a, R> {
-    /// `(E, N)`, currency/MWh.
-    pub bids: &'a [R],
-    /// `(E, N)`, MW.
-    pub quantities: &'a [R],
-    /// `(E,)`, MW; 64-bit also for 32-bit offers, see [`clear_one`].
-    pub demand: &'a [f64],
-    /// N.
-    pub num_generators: usize,
-}
-
-/// What the fused step adds to clearing.
-#[derive(Clone, Copy)]
-pub struct Costs<'a, R> {
-    /// `(N,)` for all markets, or `(E, N)`, currency/MWh.
-    pub costs: &'a [R],
-    /// The fixed numbers of the reward.
-    pub terms: RewardTerms<R>,
-}
+use crate::simd::{self, for_registers, Kernel, Lanes, Level, Real, Scalar, Simd};
 
 /// Where the results of `E` markets go.
 pub struct Results<'a, R> {
@@ -43,180 +22,6 @@ pub struct Results<'a, R> {
     pub unserved: &'a mut [R],
     /// `(E,)`, the loss-of-load penalty charged to each unit; empty if nobody asks.
     pub lol: &'a mut [R],
-}
-
-impl<'a, R: Real> Offers<'a, R> {
-    /// Number of markets.
-    pub fn len(&self) -> usize {
-        self.demand.len()
-    }
-
-    /// True if there is no market at all.
-    pub fn is_empty(&self) -> bool {
-        self.demand.is_empty()
-    }
-
-    /// Checks lengths, then, market by market, bids, quantities and demand; the message names the first offender.
-    /// `num_threads` as in [`run_many`].
-    pub fn check(&self, level: Level, batched: bool, num_threads: usize) -> Result<()> {
-        let n = self.num_generators;
-        if n == 0 {
-            return Err(Error::new(Status::Empty, "bids: expected at least one generator, got none"));
-        }
-        // A product that overflows is the length of no array.
-        let expected = self.demand.len().saturating_mul(n);
-        Error::check_length("bids", self.bids.len(), expected)?;
-        Error::check_length("quantities", self.quantities.len(), expected)?;
-        // Reading a number takes a fraction of a nanosecond.
-        let parts = threads::parts_for(num_threads, self.len(), expected / 4);
-        if parts <= 1 {
-            if simd::run(level, AreValid(*self)) {
-                return Ok(());
-            }
-            return self.find_offender(batched);
-        }
-        let rows_each = self.len().div_ceil(parts);
-        let mut tasks: Vec<_> = (0..self.len())
-            .step_by(rows_each)
-            .map(|first| (AreValid(self.rows(first, rows_each.min(self.len() - first))), false))
-            .collect();
-        threads::for_each(&mut tasks, |(part, valid)| *valid = simd::run(level, *part));
-        if tasks.iter().all(|(_, valid)| *valid) {
-            return Ok(());
-        }
-        self.find_offender(batched)
-    }
-
-    #[cold]
-    fn find_offender(&self, batched: bool) -> Result<()> {
-        let at = |k: usize| match (batched, self.num_generators) {
-            (true, n) => format!("[{}, {}]", k / n, k % n),
-            (false, _) => format!("[{k}]"),
-        };
-        let n = self.num_generators;
-        for (row, demand) in self.demand.iter().enumerate() {
-            for k in row * n..(row + 1) * n {
-                if !self.bids[k].is_finite() {
-                    let message = format!("bids{}: expected a finite price, got {:?}", at(k), self.bids[k]);
-                    return Err(Error::new(Status::BidNotFinite, message));
-                }
-            }
-            for k in row * n..(row + 1) * n {
-                check_quantity(&format!("quantities{}", at(k)), self.quantities[k].to_f64())?;
-            }
-            check_demand(&if batched { format!("demand[{row}]") } else { "demand".into() }, *demand)?;
-        }
-        Ok(())
-    }
-
-    fn rows(&self, first: usize, count: usize) -> Offers<'a, R> {
-        let n = self.num_generators;
-        Offers {
-            bids: &self.bids[first * n..(first + count) * n],
-            quantities: &self.quantities[first * n..(first + count) * n],
-            demand: &self.demand[first..first + count],
-            num_generators: n,
-        }
-    }
-}
-
-fn check_quantity(what: &str, q: f64) -> Result<()> {
-    if !q.is_finite() {
-        return Err(Error::new(Status::QuantityNotFinite, format!("{what}: expected a finite quantity, got {q:?}")));
-    }
-    if q < 0.0 {
-        return Err(Error::new(Status::QuantityNegative, format!("{what}: expected at least 0, got {q:?}")));
-    }
-    Ok(())
-}
-
-/// Checks that demand is finite and not negative.
-#[inline(always)]
-pub fn check_demand(what: &str, demand: f64) -> Result<()> {
-    if (0.0..f64::INFINITY).contains(&demand) {
-        return Ok(());
-    }
-    if !demand.is_finite() {
-        return Err(Error::new(Status::DemandNotFinite, format!("{what}: expected a finite demand, got {demand:?}")));
-    }
-    Err(Error::new(Status::DemandNegative, format!("{what}: expected at least 0, got {demand:?}")))
-}
-
-/// Checks that costs are finite and as many as one market or all markets have.
-pub fn check_costs<R: Real>(level: Level, costs: &[R], offers: &Offers<'_, R>) -> Result<()> {
-    let n = offers.num_generators;
-    if costs.len() != n {
-        Error::check_length("costs", costs.len(), offers.bids.len())?;
-    }
-    struct AreFinite<'a, R>(&'a [R]);
-    impl<R: Real> Kernel for AreFinite<'_, R> {
-        type Output = bool;
-        fn run<S: Simd>(self, s: S) -> bool {
-            all_finite(s, self.0)
-        }
-    }
-    if simd::run(level, AreFinite(costs)) {
-        return Ok(());
-    }
-    match costs.iter().position(|c| !c.is_finite()) {
-        Some(k) => {
-            Err(Error::new(Status::CostNotFinite, format!("costs[{k}]: expected a finite cost, got {:?}", costs[k])))
-        }
-        None => Ok(()),
-    }
-}
-
-#[derive(Clone, Copy)]
-struct AreValid<'a, R>(Offers<'a, R>);
-
-/// True if all of `x` are finite.
-#[inline(always)]
-fn all_finite<S: Simd, R: Real>(s: S, x: &[R]) -> bool {
-    all_above(s, x, -R::INFINITY)
-}
-
-/// True if all of `x` are finite and at least zero.
-#[inline(always)]
-fn all_offerable<S: Simd, R: Real>(s: S, x: &[R]) -> bool {
-    all_above(s, x, R::ZERO)
-}
-
-/// True if all of `x` are finite and at least `lowest`. A float less itself is zero if it is finite, else NaN.
-#[inline(always)]
-#[allow(clippy::eq_op)]
-fn all_above<S: Simd, R: Real>(s: S, x: &[R], lowest: R) -> bool {
-    type V<S, R> = <R as Real>::Lanes<S>;
-    let width = V::<S, R>::WIDTH;
-    let zero = V::<S, R>::splat(s, R::ZERO);
-    // More than one trace, so that no addition waits for the one before it.
-    let (mut traces, mut least) = ([zero; 4], [zero; 4]);
-    let (blocks, rest) = x.split_at(x.len() / (4 * width) * (4 * width));
-    for_registers!(blocks.len(), 4 * width, |k| {
-        let block = &blocks[k];
-        for part in 0..4 {
-            let x = V::<S, R>::load_or(s, &block[part * width..][..width], R::ZERO);
-            traces[part] = traces[part] + (x - x);
-            least[part] = least[part].min(x);
-        }
-    });
-    for_registers!(rest.len(), width, |k| {
-        let x = V::<S, R>::load_or(s, &rest[k], R::ZERO);
-        traces[0] = traces[0] + (x - x);
-        least[0] = least[0].min(x);
-    });
-    let trace = (traces[0] + traces[1]) + (traces[2] + traces[3]);
-    let least = least[0].min(least[1]).min(least[2].min(least[3]));
-    let lowest = V::<S, R>::splat(s, lowest);
-    !zero.eq(zero).and_not(trace.eq(zero).and(lowest.le(least))).any()
-}
-
-impl<R: Real> Kernel for AreValid<'_, R> {
-    type Output = bool;
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> bool {
-        let Offers { bids, quantities, demand, .. } = self.0;
-        all_finite(s, bids) & all_offerable(s, quantities) & all_offerable(s, demand)
-    }
 }
 
 /// One market whose arrays are at hand; see [`clear_one`] for demand.
@@ -269,7 +74,9 @@ impl<R: Real> OneMarket<'_, R> {
         let Some((costs, rewards)) = rewards else {
             return Hour { price: found.price, unserved: R::ZERO, lol: R::ZERO };
         };
-        let (unserved, lol) = loss_of_load(rules, demand, cleared, &found, &costs.terms);
+        let short = R::from_f64(demand) - total_cleared(cleared);
+        let missing = found.shortage.map_or(0.0, |supply| demand - supply.to_f64());
+        let (unserved, lol) = loss_of_load_of_one(rules, &costs.terms, short, missing);
         reward_units(s, found.price, lol, &costs, bids, cleared, rewards);
         Hour { price: found.price, unserved, lol }
     }
@@ -299,28 +106,6 @@ pub fn reward_units<S: Simd, R: Real>(
     });
 }
 
-/// Unserved demand (MW) and the penalty for it.
-#[inline(always)]
-fn loss_of_load<R: Real>(
-    rules: &Rules,
-    demand: f64,
-    cleared: &[R],
-    found: &Cleared<R>,
-    terms: &RewardTerms<R>,
-) -> (R, R) {
-    match rules.loss_of_load {
-        LossOfLoad::Original => {
-            let total = total_cleared(cleared);
-            let unserved = positive(R::from_f64(demand) - total);
-            (unserved, terms.unit_lol * unserved)
-        }
-        LossOfLoad::Robust => {
-            let unserved = found.shortage.map_or(0.0, |supply| demand - supply.to_f64());
-            (R::from_f64(unserved), R::from_f64(terms.unit_lol_wide * unserved))
-        }
-    }
-}
-
 /// The sum of a dispatch (MW), in the order the rewards depend on.
 #[inline(always)]
 pub fn total_cleared<R: Real>(cleared: &[R]) -> R {
@@ -328,15 +113,6 @@ pub fn total_cleared<R: Real>(cleared: &[R]) -> R {
     let term = |k: usize| R::Lanes::<Scalar>::splat(Scalar, cleared[k]);
     pairwise_sum::<Scalar, R::Lanes<Scalar>>(Scalar, cleared.len(), &term).store(&mut sum);
     sum[0]
-}
-
-#[inline(always)]
-fn positive<R: Real>(x: R) -> R {
-    if x > R::ZERO {
-        x
-    } else {
-        R::ZERO
-    }
 }
 
 /// [`OneMarket`] with its inputs checked.

@@ -8,10 +8,11 @@
 //! price and rest of the margin -> back to rows, where all else happens in whole registers
 //! ```
 
-use super::clearing::LossOfLoad;
-use super::kernels::{Costs, ManyMarkets, Offers, Results};
+use super::clearing::{dispatch, LossOfLoad, Walk};
+use super::kernels::{ManyMarkets, Results};
 use super::networks::{sort_pairs, sort_stably};
-use super::rewards::{pairwise_sum, scaled, unscaled};
+use super::offers::{Costs, Offers};
+use super::rewards::{loss_of_load, pairwise_sum, scaled, unscaled};
 use crate::simd::{self, Kernel, Lanes, Mask, Real, Simd};
 
 /// Markets of more units are never cleared in lanes.
@@ -74,33 +75,20 @@ impl<S: Simd, R: Real> Margin<S, R> {
     /// Walks up sorted offers. `highest` tells the highest bid of each market where the last of `bids` does not.
     #[inline(always)]
     fn find(s: S, bids: &[V<S, R>], quantities: &[V<S, R>], demand: &[f64], highest: Option<V<S, R>>) -> Self {
-        // A running sum reaches demand if it reaches the next number of its own precision.
-        let threshold = R::load_not_below(s, demand);
-        let mut sum = quantities[0];
-        let mut before = V::<S, R>::splat(s, R::ZERO);
+        let mut walk = Walk::<S, R>::start(s, demand, quantities[0]);
         let mut price = bids[0];
-        // Sums never fall, so what is met stays so.
-        let mut met = threshold.le(sum);
         for k in 1..bids.len() {
-            price = V::<S, R>::select(met, price, bids[k]);
-            before = V::<S, R>::select(met, before, sum);
-            sum = sum + quantities[k];
-            met = threshold.le(sum);
+            price = V::<S, R>::select(walk.met, price, bids[k]);
+            walk.pass(quantities[k]);
         }
+        let met = walk.met;
         if let Some(highest) = highest {
             price = V::<S, R>::select(met, price, highest);
         }
-        let rest = R::load_less(s, demand, before);
+        let rest = walk.rest(s, demand);
         let level = V::<S, R>::select(met, price, V::<S, R>::splat(s, R::INFINITY));
-        Margin { level, rest, price, met, supply: sum }
+        Margin { level, rest, price, met, supply: walk.sum }
     }
-}
-
-/// What a unit clears that ties with no other.
-#[inline(always)]
-fn dispatch<S: Simd, V: Lanes<S>>(s: S, bid: V, quantity: V, level: V, rest: V) -> V {
-    let marginal = V::select(bid.eq(level), rest, V::splat(s, V::Scalar::ZERO));
-    V::select(bid.lt(level), quantity, marginal)
 }
 
 /// At least as many markets as there are lanes, of at most `N` units.
@@ -251,24 +239,17 @@ fn one_group<S: Simd, R: Real, const N: usize>(
     let Some(costs) = many.costs else { return };
 
     let terms = &costs.terms;
-    let (unserved, lol) = match many.rules.loss_of_load {
-        LossOfLoad::Original => {
-            let short = R::load_rounded(s, demand) - total;
-            let unserved = V::<S, R>::select(zero.lt(short), short, zero);
-            (unserved, V::<S, R>::splat(s, terms.unit_lol) * unserved)
+    let mut missing = [0.0; MOST_LANES];
+    if many.rules.loss_of_load == LossOfLoad::Robust {
+        let (mut supply, mut met) = ([R::ZERO; MOST_LANES], [R::ZERO; MOST_LANES]);
+        margin.supply.store(&mut supply);
+        V::<S, R>::select(margin.met, V::<S, R>::splat(s, R::ONE), zero).store(&mut met);
+        for lane in 0..width {
+            missing[lane] = if met[lane] > R::ZERO { 0.0 } else { demand[lane] - supply[lane].to_f64() };
         }
-        LossOfLoad::Robust => {
-            let (mut supply, mut met) = ([R::ZERO; MOST_LANES], [R::ZERO; MOST_LANES]);
-            margin.supply.store(&mut supply);
-            V::<S, R>::select(margin.met, V::<S, R>::splat(s, R::ONE), zero).store(&mut met);
-            let (mut missing, mut penalty) = ([0.0; MOST_LANES], [0.0; MOST_LANES]);
-            for lane in 0..width {
-                missing[lane] = if met[lane] > R::ZERO { 0.0 } else { demand[lane] - supply[lane].to_f64() };
-                penalty[lane] = terms.unit_lol_wide * missing[lane];
-            }
-            (R::load_rounded(s, &missing[..width]), R::load_rounded(s, &penalty[..width]))
-        }
-    };
+    }
+    let short = R::load_rounded(s, demand) - total;
+    let (unserved, lol) = loss_of_load::<S, R>(s, many.rules, terms, short, &missing);
     if !many.results.unserved.is_empty() {
         unserved.store(&mut many.results.unserved[first..first + width]);
     }
@@ -329,11 +310,12 @@ impl<R: Real> Kernel for Tied<'_, R> {
         let margin = Margin::<S, R>::find(s, &sorted_bids[..n], &sorted_quantities[..n], demand, None);
         // Units at the margin's level that come before it.
         let mut before = zero;
-        let mut sum = zero;
-        let threshold = R::load_not_below(s, demand);
+        let mut walk = Walk::<S, R>::start(s, demand, sorted_quantities[0]);
         for k in 0..n {
-            sum = if k == 0 { sorted_quantities[0] } else { sum + sorted_quantities[k] };
-            let is_before = sorted_bids[k].eq(margin.level).and_not(threshold.le(sum));
+            if k > 0 {
+                walk.pass(sorted_quantities[k]);
+            }
+            let is_before = sorted_bids[k].eq(margin.level).and_not(walk.met);
             before = before + V::<S, R>::select(is_before, one, zero);
         }
         let mut cleared = [zero; MOST_UNITS];

@@ -9,8 +9,8 @@
 //! shortage        no such k: everybody clears in full and the price is the highest bid
 //! ```
 //!
-//! [`clearing`] holds the rule; [`merit_order`] the sort; [`rewards`] what each unit earns; [`kernels`] the
-//! loops over one market or many; [`observers`] the features agents see; [`env`] the environment.
+//! [`clearing`] holds the rule; [`merit_order`] the sort; [`rewards`] what each unit earns; [`offers`] what comes in;
+//! [`kernels`] the loops over one market or many, small ones by [`lanes`]; [`observers`] the features agents see; [`env`] the environment.
 
 pub mod clearing;
 mod describe;
@@ -21,6 +21,8 @@ mod lanes;
 mod merit_order;
 mod networks;
 pub mod observers;
+mod offers;
 pub mod params;
 pub mod rewards;
+mod seats;
 pub mod storage;

@@ -5,8 +5,9 @@
 //! with price `P`, cost `c` and bid `b` in currency/MWh, dispatch `a` in MW, and `lol` the loss-of-load penalty
 //! that every unit is charged in full. The order of operations is part of the contract.
 
+use super::clearing::{LossOfLoad, Rules};
 use crate::engine::error::{Error, Result, Status};
-use crate::simd::{Lanes, Real, Simd};
+use crate::simd::{Lanes, Real, Scalar, Simd};
 
 /// Fixed numbers of the reward.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,6 +89,43 @@ impl<R: Real> RewardTerms<R> {
                 * R::from_f64(params.time_horizon.max(1.0)),
         }
     }
+}
+
+/// Unserved demand (MW) and the penalty for it, in each lane. `short` is demand less dispatch, which rounding may leave
+/// a little off zero; `missing`, of as many as there are lanes, is demand less all supply, or zero where it was met.
+#[inline(always)]
+pub fn loss_of_load<S: Simd, R: Real>(
+    s: S,
+    rules: &Rules,
+    terms: &RewardTerms<R>,
+    short: R::Lanes<S>,
+    missing: &[f64],
+) -> (R::Lanes<S>, R::Lanes<S>) {
+    match rules.loss_of_load {
+        LossOfLoad::Original => {
+            let zero = R::Lanes::<S>::splat(s, R::ZERO);
+            let unserved = R::Lanes::<S>::select(zero.lt(short), short, zero);
+            (unserved, R::Lanes::<S>::splat(s, terms.unit_lol) * unserved)
+        }
+        LossOfLoad::Robust => {
+            let mut penalty = [0.0; 16];
+            for (penalty, missing) in penalty.iter_mut().zip(missing) {
+                *penalty = terms.unit_lol_wide * *missing;
+            }
+            (R::load_rounded(s, missing), R::load_rounded(s, &penalty))
+        }
+    }
+}
+
+/// [`loss_of_load`] of a single market.
+#[inline(always)]
+pub fn loss_of_load_of_one<R: Real>(rules: &Rules, terms: &RewardTerms<R>, short: R, missing: f64) -> (R, R) {
+    let (mut unserved, mut lol) = ([R::ZERO], [R::ZERO]);
+    let short = R::Lanes::<Scalar>::splat(Scalar, short);
+    let (u, l) = loss_of_load::<Scalar, R>(Scalar, rules, terms, short, &[missing]);
+    u.store(&mut unserved);
+    l.store(&mut lol);
+    (unserved[0], lol[0])
 }
 
 /// The profit of a unit less its penalties, before scaling.
