@@ -142,6 +142,8 @@ struct Table<M, S: Steps> {
     game: Ahead<S>,
     decisions: Ahead<S>,
     ledger: Ledger<M>,
+    /// Where each agent is who stays.
+    own: [[u32; GROUP]; MOST_GROUPS],
     houses: [[u32; GROUP]; MOST_GROUPS],
     modes: [[u32; GROUP]; MOST_GROUPS],
     /// Each agent's chance to work.
@@ -154,7 +156,12 @@ impl<M: HouseSet, S: Steps> Table<M, S> {
     #[inline(always)]
     fn new(steps: S, rules: &Rules) -> Self {
         let draws = Ahead::new(steps, 0);
+        let mut own = [[0; GROUP]; MOST_GROUPS];
+        for (i, own) in own.as_flattened_mut().iter_mut().take(rules.agents).enumerate() {
+            *own = u32::from(rules.reached(i, (i % rules.houses) as u8));
+        }
         Table {
+            own,
             game: draws.clone(),
             decisions: draws,
             ledger: rules.ledger(),
@@ -179,7 +186,7 @@ impl Game {
         table: &mut Table<M, S>,
     ) -> u32 {
         let rules = &self.rules;
-        let Table { game, decisions, ledger, houses, modes, work, scores: sums, progress } = table;
+        let Table { game, decisions, ledger, own, houses, modes, work, scores: sums, progress } = table;
         let (houses, modes) = (&mut houses[..groups], &mut modes[..groups]);
         let (work, sums) = (&mut work[..groups], &mut sums[..groups]);
         for (i, work) in work.as_flattened_mut().iter_mut().enumerate() {
@@ -195,8 +202,11 @@ impl Game {
         sums.fill([0.0; GROUP]);
         let mut night = 0;
         loop {
-            if board.burning.is_empty() && !rules.needs_houses() {
-                // Where nothing burns, every agent draws twice: whether it works, and what it says.
+            if board.burning.is_empty() {
+                // Where nothing burns, everybody stays, and draws twice: whether to work, and what to say.
+                if rules.needs_houses() {
+                    houses.copy_from_slice(&own[..groups]);
+                }
                 for (k, (modes, work)) in modes.iter_mut().zip(&*work).enumerate() {
                     *modes = decisions.hits64((agents.len() - k * GROUP).min(GROUP), work);
                 }
