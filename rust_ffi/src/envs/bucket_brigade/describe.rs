@@ -1,8 +1,8 @@
 //! The game's self-description.
 
+use super::catalog::FIELDS;
 use super::observe::Observer;
 use super::options::Options;
-use super::scenario::FIELDS;
 use crate::engine::columns::Dtype;
 use crate::engine::spec::{Agent, Field, Parameter, Space, Spec};
 use serde_json::{json, Value};

@@ -5,10 +5,12 @@
 //! houses    safe -> burning -> ruined; ruins stay
 //! ```
 //!
-//! [`scenario`] holds the numbers and options of a game; [`rules`] one night and [`rewards`] what it pays; [`stream`] its random numbers; [`agents`]
-//! those who play without learning; [`payoff`] whole episodes of them, thousands at a time; [`env`] the environment.
+//! [`scenario`] holds the numbers and options of a game, [`catalog`] those with a name; [`rules`] one night and
+//! [`rewards`] what it pays; [`stream`] its random numbers; [`agents`] and [`policies`] those who play without learning;
+//! [`payoff`] whole episodes of them, thousands at a time; [`env`] the environment, and [`observe`] what is seen.
 
 pub mod agents;
+pub mod catalog;
 mod describe;
 pub mod env;
 mod houses;
