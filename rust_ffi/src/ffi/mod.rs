@@ -4,6 +4,9 @@
 mod handle;
 pub mod library;
 pub mod market;
+mod market_arrays;
+pub mod market_f32;
+pub mod market_f64;
 pub mod observer;
 pub mod spec;
 mod status;
