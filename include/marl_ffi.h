@@ -369,56 +369,6 @@ double marl_market_clear(struct marl_market *market, double demand, struct marl_
 // * as for `marl_market_clear`.
 double marl_market_step(struct marl_market *market, double demand, struct marl_error *err);
 
-// Clears one market of 64-bit offers.
-//
-// Parameters: `bids` (currency/MWh, finite) and `quantities` (MW, finite, at least 0) have as many elements as there
-// are generators. `demand` is in MW, finite, at least 0. `params` gives the options of the auction;
-// NULL for the default. `price` receives the price (currency/MWh), `cleared` the dispatch (MW).
-//
-// Errors, in this order: `MARL_STATUS_EMPTY`, `MARL_STATUS_LENGTH_MISMATCH`, `MARL_STATUS_BID_NOT_FINITE`,
-// `MARL_STATUS_QUANTITY_NOT_FINITE`, `MARL_STATUS_QUANTITY_NEGATIVE`, `MARL_STATUS_DEMAND_NOT_FINITE`,
-// `MARL_STATUS_DEMAND_NEGATIVE`, `MARL_STATUS_PARAMETER_INVALID`; `MARL_STATUS_NULL_POINTER`,
-// `MARL_STATUS_INVALID_ARGUMENT` (overlapping arrays). Safe from any thread.
-//
-// # Safety
-// * arrays are valid for their lengths; `params` is NULL or points to a struct as long as its first field says;
-//   `price` and `err` are NULL or valid for writes.
-enum marl_status marl_market_clear_f64(const double *bids,
-                                       size_t num_bids,
-                                       const double *quantities,
-                                       size_t num_quantities,
-                                       double demand,
-                                       const struct marl_market_params *params,
-                                       double *price,
-                                       double *cleared,
-                                       size_t num_cleared,
-                                       struct marl_error *err);
-
-// Clears one market of 64-bit offers and pays everybody.
-//
-// Parameters: those of `marl_market_clear_f64`; `costs` (currency/MWh, finite) has an element per generator;
-// `rewards` receives the rewards.
-//
-// Errors: those of `marl_market_clear_f64`, and `MARL_STATUS_COST_NOT_FINITE` after those of demand. Safe from any
-// thread.
-//
-// # Safety
-// * as for `marl_market_clear_f64`.
-enum marl_status marl_market_step_f64(const double *bids,
-                                      size_t num_bids,
-                                      const double *quantities,
-                                      size_t num_quantities,
-                                      const double *costs,
-                                      size_t num_costs,
-                                      double demand,
-                                      const struct marl_market_params *params,
-                                      double *price,
-                                      double *cleared,
-                                      size_t num_cleared,
-                                      double *rewards,
-                                      size_t num_rewards,
-                                      struct marl_error *err);
-
 // Clears one market of 32-bit offers.
 //
 // Parameters: `bids` (currency/MWh, finite) and `quantities` (MW, finite, at least 0) have as many elements as there
@@ -468,59 +418,6 @@ enum marl_status marl_market_step_f32(const float *bids,
                                       float *rewards,
                                       size_t num_rewards,
                                       struct marl_error *err);
-
-// Clears `num_markets` markets of 64-bit offers.
-//
-// Parameters: `bids` and `quantities` hold `(num_markets, num_generators)` numbers, `demand` and `prices`
-// `num_markets`, `cleared` `(num_markets, num_generators)`; units and ranges as in `marl_market_clear_f64`. Lengths
-// are in elements. `num_threads` limits the threads; 0 for the default. Results do not depend on it.
-//
-// Errors: those of `marl_market_clear_f64`; the message names market and generator. Safe from any thread.
-//
-// # Safety
-// * as for `marl_market_clear_f64`.
-enum marl_status marl_market_clear_batch_f64(const double *bids,
-                                             size_t num_bids,
-                                             const double *quantities,
-                                             size_t num_quantities,
-                                             const double *demand,
-                                             size_t num_markets,
-                                             size_t num_generators,
-                                             const struct marl_market_params *params,
-                                             double *prices,
-                                             size_t num_prices,
-                                             double *cleared,
-                                             size_t num_cleared,
-                                             size_t num_threads,
-                                             struct marl_error *err);
-
-// Clears `num_markets` markets of 64-bit offers and pays everybody.
-//
-// Parameters: those of `marl_market_clear_batch_f64`; `costs` holds `num_generators` numbers for all markets, or
-// `(num_markets, num_generators)`; `rewards` receives `(num_markets, num_generators)`.
-//
-// Errors: those of `marl_market_step_f64`; the message names market and generator. Safe from any thread.
-//
-// # Safety
-// * as for `marl_market_clear_f64`.
-enum marl_status marl_market_step_batch_f64(const double *bids,
-                                            size_t num_bids,
-                                            const double *quantities,
-                                            size_t num_quantities,
-                                            const double *costs,
-                                            size_t num_costs,
-                                            const double *demand,
-                                            size_t num_markets,
-                                            size_t num_generators,
-                                            const struct marl_market_params *params,
-                                            double *prices,
-                                            size_t num_prices,
-                                            double *cleared,
-                                            size_t num_cleared,
-                                            double *rewards,
-                                            size_t num_rewards,
-                                            size_t num_threads,
-                                            struct marl_error *err);
 
 // Clears `num_markets` markets of 32-bit offers.
 //
@@ -578,31 +475,6 @@ enum marl_status marl_market_step_batch_f32(const float *bids,
 // Clears one market with a buyer that takes as much as it can, up to `buy_quantity` (MW), without lifting the price
 // above `buy_bid` (currency/MWh).
 //
-// Parameters: those of `marl_market_clear_f64`; `charged` receives what the buyer got (MW), which `cleared`
-// includes.
-//
-// Errors: those of `marl_market_clear_f64`; `MARL_STATUS_BID_NOT_FINITE`, `MARL_STATUS_QUANTITY_NOT_FINITE` and
-// `MARL_STATUS_QUANTITY_NEGATIVE` also for the buyer. Safe from any thread.
-//
-// # Safety
-// * as for `marl_market_clear_f64`; `charged` is NULL or valid for writes.
-enum marl_status marl_market_clear_with_storage_f64(const double *bids,
-                                                    size_t num_bids,
-                                                    const double *quantities,
-                                                    size_t num_quantities,
-                                                    double demand,
-                                                    double buy_bid,
-                                                    double buy_quantity,
-                                                    const struct marl_market_params *params,
-                                                    double *price,
-                                                    double *cleared,
-                                                    size_t num_cleared,
-                                                    double *charged,
-                                                    struct marl_error *err);
-
-// Clears one market with a buyer that takes as much as it can, up to `buy_quantity` (MW), without lifting the price
-// above `buy_bid` (currency/MWh).
-//
 // Parameters: those of `marl_market_clear_f32`; `charged` receives what the buyer got (MW), which `cleared`
 // includes.
 //
@@ -621,6 +493,134 @@ enum marl_status marl_market_clear_with_storage_f32(const float *bids,
                                                     const struct marl_market_params *params,
                                                     double *price,
                                                     float *cleared,
+                                                    size_t num_cleared,
+                                                    double *charged,
+                                                    struct marl_error *err);
+
+// Clears one market of 64-bit offers.
+//
+// Parameters: `bids` (currency/MWh, finite) and `quantities` (MW, finite, at least 0) have as many elements as there
+// are generators. `demand` is in MW, finite, at least 0. `params` gives the options of the auction;
+// NULL for the default. `price` receives the price (currency/MWh), `cleared` the dispatch (MW).
+//
+// Errors, in this order: `MARL_STATUS_EMPTY`, `MARL_STATUS_LENGTH_MISMATCH`, `MARL_STATUS_BID_NOT_FINITE`,
+// `MARL_STATUS_QUANTITY_NOT_FINITE`, `MARL_STATUS_QUANTITY_NEGATIVE`, `MARL_STATUS_DEMAND_NOT_FINITE`,
+// `MARL_STATUS_DEMAND_NEGATIVE`, `MARL_STATUS_PARAMETER_INVALID`; `MARL_STATUS_NULL_POINTER`,
+// `MARL_STATUS_INVALID_ARGUMENT` (overlapping arrays). Safe from any thread.
+//
+// # Safety
+// * arrays are valid for their lengths; `params` is NULL or points to a struct as long as its first field says;
+//   `price` and `err` are NULL or valid for writes.
+enum marl_status marl_market_clear_f64(const double *bids,
+                                       size_t num_bids,
+                                       const double *quantities,
+                                       size_t num_quantities,
+                                       double demand,
+                                       const struct marl_market_params *params,
+                                       double *price,
+                                       double *cleared,
+                                       size_t num_cleared,
+                                       struct marl_error *err);
+
+// Clears one market of 64-bit offers and pays everybody.
+//
+// Parameters: those of `marl_market_clear_f64`; `costs` (currency/MWh, finite) has an element per generator;
+// `rewards` receives the rewards.
+//
+// Errors: those of `marl_market_clear_f64`, and `MARL_STATUS_COST_NOT_FINITE` after those of demand. Safe from any
+// thread.
+//
+// # Safety
+// * as for `marl_market_clear_f64`.
+enum marl_status marl_market_step_f64(const double *bids,
+                                      size_t num_bids,
+                                      const double *quantities,
+                                      size_t num_quantities,
+                                      const double *costs,
+                                      size_t num_costs,
+                                      double demand,
+                                      const struct marl_market_params *params,
+                                      double *price,
+                                      double *cleared,
+                                      size_t num_cleared,
+                                      double *rewards,
+                                      size_t num_rewards,
+                                      struct marl_error *err);
+
+// Clears `num_markets` markets of 64-bit offers.
+//
+// Parameters: `bids` and `quantities` hold `(num_markets, num_generators)` numbers, `demand` and `prices`
+// `num_markets`, `cleared` `(num_markets, num_generators)`; units and ranges as in `marl_market_clear_f64`. Lengths
+// are in elements. `num_threads` limits the threads; 0 for the default. Results do not depend on it.
+//
+// Errors: those of `marl_market_clear_f64`; the message names market and generator. Safe from any thread.
+//
+// # Safety
+// * as for `marl_market_clear_f64`.
+enum marl_status marl_market_clear_batch_f64(const double *bids,
+                                             size_t num_bids,
+                                             const double *quantities,
+                                             size_t num_quantities,
+                                             const double *demand,
+                                             size_t num_markets,
+                                             size_t num_generators,
+                                             const struct marl_market_params *params,
+                                             double *prices,
+                                             size_t num_prices,
+                                             double *cleared,
+                                             size_t num_cleared,
+                                             size_t num_threads,
+                                             struct marl_error *err);
+
+// Clears `num_markets` markets of 64-bit offers and pays everybody.
+//
+// Parameters: those of `marl_market_clear_batch_f64`; `costs` holds `num_generators` numbers for all markets, or
+// `(num_markets, num_generators)`; `rewards` receives `(num_markets, num_generators)`.
+//
+// Errors: those of `marl_market_step_f64`; the message names market and generator. Safe from any thread.
+//
+// # Safety
+// * as for `marl_market_clear_f64`.
+enum marl_status marl_market_step_batch_f64(const double *bids,
+                                            size_t num_bids,
+                                            const double *quantities,
+                                            size_t num_quantities,
+                                            const double *costs,
+                                            size_t num_costs,
+                                            const double *demand,
+                                            size_t num_markets,
+                                            size_t num_generators,
+                                            const struct marl_market_params *params,
+                                            double *prices,
+                                            size_t num_prices,
+                                            double *cleared,
+                                            size_t num_cleared,
+                                            double *rewards,
+                                            size_t num_rewards,
+                                            size_t num_threads,
+                                            struct marl_error *err);
+
+// Clears one market with a buyer that takes as much as it can, up to `buy_quantity` (MW), without lifting the price
+// above `buy_bid` (currency/MWh).
+//
+// Parameters: those of `marl_market_clear_f64`; `charged` receives what the buyer got (MW), which `cleared`
+// includes.
+//
+// Errors: those of `marl_market_clear_f64`; `MARL_STATUS_BID_NOT_FINITE`, `MARL_STATUS_QUANTITY_NOT_FINITE` and
+// `MARL_STATUS_QUANTITY_NEGATIVE` also for the buyer. Safe from any thread.
+//
+// # Safety
+// * as for `marl_market_clear_f64`; `charged` is NULL or valid for writes.
+enum marl_status marl_market_clear_with_storage_f64(const double *bids,
+                                                    size_t num_bids,
+                                                    const double *quantities,
+                                                    size_t num_quantities,
+                                                    double demand,
+                                                    double buy_bid,
+                                                    double buy_quantity,
+                                                    const struct marl_market_params *params,
+                                                    double *price,
+                                                    double *cleared,
                                                     size_t num_cleared,
                                                     double *charged,
                                                     struct marl_error *err);

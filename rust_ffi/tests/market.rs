@@ -226,7 +226,7 @@ fn many<R: Real>(
     let (mut prices, mut unserved, mut lol) = (wrong(), wrong(), wrong());
     let (mut cleared, mut rewards) = (vec![R::INFINITY; count * n], vec![R::INFINITY; count * n]);
     let offers = Offers { bids: &all.bids, quantities: &all.quantities, demand: &all.demand, num_generators: n };
-    offers.check(level, true, 1).unwrap();
+    offers.check(level, true, threads).unwrap();
     let results = Results {
         prices: &mut prices,
         cleared: &mut cleared,
