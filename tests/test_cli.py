@@ -294,7 +294,7 @@ def test_verdicts(ratio, required, aim, verdict):
 def test_selection_of_rows():
     cases = bench.all_cases()
     sections = {case.section for case in cases}
-    assert sections == {"market", "observers", "env", "batch", "classic"}
+    assert sections == {"market", "observers", "env", "batch", "brigade", "classic"}
     assert bench.select(cases, everything=True) == cases
     assert {case.section for case in bench.select(cases)} == sections
     assert {case.section for case in bench.select(cases, ["env", "batch"])} == {"env", "batch"}
