@@ -18,7 +18,7 @@ import numpy as np
 
 BACKENDS = ("rust", "numba", "numpy")
 CLASSIC = ("CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Pendulum-v1", "Acrobot-v1")
-ENVIRONMENTS = ("ElectricityMarket-v0", *CLASSIC)
+ENVIRONMENTS = ("ElectricityMarket-v0", *CLASSIC, "BucketBrigade-v0")
 
 SETS = 64  # different inputs in turn, so that no branch predictor learns one by heart
 CALLS = 1000  # calls in one timed pass: a pass of 1 ms is 1 us per call
@@ -93,6 +93,9 @@ def actions(spec: dict[str, Any], num_envs: int, count: int) -> list[Any]:
         space = agent["action"]
         if space["type"] == "discrete":
             columns.append(rng.integers(0, space["n"], (count, num_envs)))
+            continue
+        if space["type"] == "multi_discrete":
+            columns.append(rng.integers(0, space["nvec"], (count, num_envs, len(space["nvec"]))))
             continue
         low, high = (
             np.array([sign * 2.0 if bound is None else bound for bound in space[side]], float)
