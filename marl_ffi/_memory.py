@@ -20,7 +20,7 @@ MOST_IDLE = 1 << 28  # bytes that are kept at most
 ALIGNMENT = 64
 
 # Memory, and where in it the first aligned byte lies, by size.
-_Block = tuple[bytearray, int]
+_Block = tuple[memoryview, int]
 _idle: dict[int, list[_Block]] = {}
 _idle_bytes = 0
 
@@ -58,8 +58,9 @@ def empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         block = _idle[size + ALIGNMENT].pop()
         _idle_bytes -= size + ALIGNMENT
     except (KeyError, IndexError):
-        memory = bytearray(size + ALIGNMENT)
-        block = memory, -np.frombuffer(memory, np.uint8).ctypes.data % ALIGNMENT
+        # NumPy asks for large pages, which a bytearray does not: then writing in strips misses fewer translations.
+        fresh = np.empty(size + ALIGNMENT, np.uint8)
+        block = fresh.data, -fresh.ctypes.data % ALIGNMENT
     # Views of this array refer to it and not past it, for it is the first that is an array: it goes last.
     array = np.frombuffer(block[0], dtype, count, block[1])
     loan = _Loan(array, _give_back)

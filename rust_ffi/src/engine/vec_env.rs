@@ -9,7 +9,7 @@ use super::rng::Pcg64;
 use super::snapshot;
 use super::spec::Spec;
 use super::threads;
-use crate::simd::{Level, Real};
+use crate::simd::{self, Level, Real};
 use bytemuck::Zeroable;
 use serde_json::Value;
 use std::ops::Range;
@@ -193,6 +193,60 @@ fn cut<'a, T>(slice: &mut &'a mut [T], count: usize) -> &'a mut [T] {
     front
 }
 
+/// From so many rows on, results of a rollout leave the caches before anybody reads them.
+const WORTH_STREAMING: usize = 1 << 18;
+
+/// The results of one block and step, in a cache: from here they go to memory past the caches, in whole lines, which
+/// then need not be read before they are written.
+struct Stage<E: Environment> {
+    observations: Vec<E::Obs>,
+    rewards: Vec<E::Reward>,
+    terminations: Vec<u8>,
+    truncations: Vec<u8>,
+    actions: Vec<u8>,
+}
+
+impl<E: Environment> Default for Stage<E> {
+    fn default() -> Self {
+        Stage {
+            observations: Vec::new(),
+            rewards: Vec::new(),
+            terminations: Vec::new(),
+            truncations: Vec::new(),
+            actions: Vec::new(),
+        }
+    }
+}
+
+impl<E: Environment> Stage<E> {
+    /// Has `play` write here what goes to `out`. What only the ends of episodes write goes there directly.
+    fn step(&mut self, level: Level, out: &mut Outputs<'_, E>, mut play: impl FnMut(&mut Outputs<'_, E>)) {
+        self.observations.resize(out.observations.len(), E::Obs::zeroed());
+        self.rewards.resize(out.rewards.len(), E::Reward::ZERO);
+        self.terminations.resize(out.terminations.len(), 0);
+        self.truncations.resize(out.truncations.len(), 0);
+        self.actions.resize(out.actions.len(), 0);
+        play(&mut Outputs {
+            observations: &mut self.observations,
+            rewards: &mut self.rewards,
+            terminations: &mut self.terminations,
+            truncations: &mut self.truncations,
+            final_observations: &mut *out.final_observations,
+            final_mask: &mut *out.final_mask,
+            episode_returns: &mut *out.episode_returns,
+            episode_lengths: &mut *out.episode_lengths,
+            actions: &mut self.actions,
+            infos: Infos::none(),
+        });
+        let stream = |from: &[u8], to: &mut [u8]| simd::stream::copy(level, from, to);
+        stream(bytemuck::cast_slice(&self.observations), bytemuck::cast_slice_mut(out.observations));
+        stream(bytemuck::cast_slice(&self.rewards), bytemuck::cast_slice_mut(out.rewards));
+        stream(&self.terminations, out.terminations);
+        stream(&self.truncations, out.truncations);
+        stream(&self.actions, out.actions);
+    }
+}
+
 impl<'a, E: Environment> Outputs<'a, E> {
     /// Cuts the first `rows` rows off.
     fn cut_rows(&mut self, spec: &Spec, rows: usize, action_bytes: usize) -> Outputs<'a, E> {
@@ -345,7 +399,9 @@ fn rows_per_block(spec: &Spec, num_envs: usize, threads: usize) -> usize {
     // Fewer than this, and the work per block shows.
     let most = most.clamp(256, 1 << 16);
     let parts = num_envs.div_ceil(most).next_multiple_of(threads.max(1));
-    num_envs.div_ceil(parts).next_multiple_of(16)
+    let rows = num_envs.div_ceil(parts);
+    // Blocks of a large batch begin at whole cache lines, even of bytes.
+    rows.next_multiple_of(if rows >= 256 { 64 } else { 16 })
 }
 
 impl<E: Environment> VecEnv<E> {
@@ -446,8 +502,9 @@ impl<E: Environment> VecEnv<E> {
         if let [only] = self.blocks.as_slice() {
             return check(only);
         }
-        // A check takes about a tenth of a step.
-        let parts = threads::parts_for(self.threads, self.blocks.len(), self.nanoseconds(steps) / 10);
+        // Lanes check about four numbers in a nanosecond.
+        let nanoseconds = steps.saturating_mul(self.num_envs).saturating_mul(width) / 4;
+        let parts = threads::parts_for(self.threads, self.blocks.len(), nanoseconds);
         let each = self.blocks.len().div_ceil(parts);
         let mut tasks: Vec<_> = self.blocks.chunks(each).map(|blocks| (blocks, Ok(()))).collect();
         threads::for_each(&mut tasks, |(blocks, outcome)| *outcome = blocks.iter().try_for_each(check));
@@ -461,19 +518,29 @@ impl<E: Environment> VecEnv<E> {
         let parts = threads::parts_for(self.threads, self.blocks.len(), self.nanoseconds(steps));
         let (env, rule, settings, num_envs) = (&self.env, &self.rule, self.settings, self.num_envs);
         // One block through all of its steps before the next, while it is in a cache.
+        let streams = steps > 1 && env.spec().agents.len() * num_envs * steps >= WORTH_STREAMING;
         let run = |blocks: &mut [Block<E>], outs: &mut [Outputs<'_, E>]| {
+            let mut stage = Stage::default();
             for block in blocks {
                 for (step, out) in outs.iter_mut().enumerate() {
                     let mut out = out.cut_rows(env.spec(), block.rows, action_bytes);
-                    match actions {
+                    let mut play = |out: &mut Outputs<'_, E>| match actions {
                         Some(actions) => {
                             let start = (step * num_envs + block.first) * width;
                             let own = actions.slice(start..start + block.rows * width);
-                            block.step(env, settings, own, &mut out);
+                            block.step(env, settings, own, out);
                         }
-                        None => block.step_sampled(env, rule, settings, &mut out),
+                        None => block.step_sampled(env, rule, settings, out),
+                    };
+                    if streams {
+                        stage.step(settings.level, &mut out, play);
+                    } else {
+                        play(&mut out);
                     }
                 }
+            }
+            if streams {
+                simd::stream::fence();
             }
         };
         if parts == 1 && steps == 1 {

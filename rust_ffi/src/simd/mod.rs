@@ -9,6 +9,7 @@ pub mod math;
 pub mod pcg64;
 pub mod remainder;
 mod scalar;
+pub mod stream;
 pub mod trig;
 
 #[cfg(target_arch = "aarch64")]
