@@ -4,11 +4,16 @@
 //! threads.
 
 use arc_swap::ArcSwapOption;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 /// Below so many nanoseconds of estimated work, a second thread costs more than it saves: waking one takes
 /// several microseconds.
 const WORTH_A_THREAD: usize = 40_000;
+
+/// How long a worker waits for the next call before it sleeps.
+const STAYS_AWAKE: Duration = Duration::from_micros(200);
 
 struct Pool {
     process: u32,
@@ -43,6 +48,20 @@ pub fn parts_for(num_threads: usize, items: usize, nanoseconds: usize) -> usize 
     threads.min(nanoseconds / WORTH_A_THREAD).min(items).max(1)
 }
 
+/// Counts the calls that use the pool.
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
+/// Keeps a worker from falling asleep after `call` until the next one, or for a moment: to wake one takes as long as a step of
+/// thousands of environments.
+fn stay_awake(call: usize) {
+    let start = Instant::now();
+    while CALLS.load(Ordering::Relaxed) == call && start.elapsed() < STAYS_AWAKE {
+        for _ in 0..16 {
+            std::hint::spin_loop();
+        }
+    }
+}
+
 /// Runs `work` on every task, each on its own thread where the pool allows it.
 pub fn for_each<T: Send>(tasks: &mut [T], work: impl Fn(&mut T) + Sync) {
     let Some((mine, others)) = tasks.split_first_mut() else { return };
@@ -50,13 +69,19 @@ pub fn for_each<T: Send>(tasks: &mut [T], work: impl Fn(&mut T) + Sync) {
         return work(mine);
     }
     match pool(others.len()) {
-        Some(pool) => pool.pool.in_place_scope(|scope| {
-            for task in others {
-                let work = &work;
-                scope.spawn(move |_| work(task));
-            }
-            work(mine);
-        }),
+        Some(pool) => {
+            let call = CALLS.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+            pool.pool.in_place_scope(|scope| {
+                for task in others {
+                    let work = &work;
+                    scope.spawn(move |_| {
+                        work(task);
+                        rayon::spawn(move || stay_awake(call));
+                    });
+                }
+                work(mine);
+            });
+        }
         None => {
             work(mine);
             others.iter_mut().for_each(work);

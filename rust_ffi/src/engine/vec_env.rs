@@ -513,6 +513,10 @@ impl<E: Environment> VecEnv<E> {
 
     /// Steps all environments `steps` times. Actions were checked; without any, they are drawn.
     fn play(&mut self, steps: usize, actions: Option<Actions<'_>>, mut out: Outputs<'_, E>) {
+        if let ([only], 1, Some(actions)) = (self.blocks.as_mut_slice(), steps, actions) {
+            // Nothing to share out: the way of single environments, where it would show.
+            return only.step(&self.env, self.settings, actions, &mut out);
+        }
         let width = self.action_width();
         let action_bytes = if actions.is_none() { self.action_bytes() } else { 0 };
         let parts = threads::parts_for(self.threads, self.blocks.len(), self.nanoseconds(steps));
