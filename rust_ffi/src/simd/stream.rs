@@ -26,7 +26,7 @@ mod x86_64 {
 
     /// False if this is no run of whole lines.
     pub fn copy(from: &[u8], to: &mut [u8]) -> bool {
-        if to.as_ptr().addr() % LINE != 0 || to.len() % LINE != 0 || from.len() != to.len() {
+        if !to.as_ptr().addr().is_multiple_of(LINE) || !to.len().is_multiple_of(LINE) || from.len() != to.len() {
             return false;
         }
         for (from, to) in from.chunks_exact(LINE).zip(to.chunks_exact_mut(LINE)) {

@@ -36,7 +36,7 @@ impl Control for ContinuousMountainCar {
     const COLUMNS: &'static [(&'static str, &'static str, &'static str)] = COLUMNS;
     const OBSERVED: &'static [(&'static str, Option<f64>, Option<f64>)] = OBSERVED;
     const ACTION: Choice = Choice::Box { name: "force", bound: 1.0 };
-    const NANOSECONDS: usize = 3;
+    const NANOSECONDS: usize = 2;
     const OPTIONS: [(&'static str, f64); 2] = OPTIONS;
 
     fn read(config: &mut Config) -> Result<Self> {
