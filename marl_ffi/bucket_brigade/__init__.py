@@ -10,6 +10,7 @@ from .archetypes import ARCHETYPES, PARAMETERS, archetype, parameters, strategy,
 from .episodes import run_heuristic_episode, run_heuristic_episodes
 from .fitness import Fitness, FitnessEvaluator
 from .game import Game
+from .layouts import convert_observation, observation_names
 from .payoffs import Payoff, PayoffEvaluator, PayoffMatrix
 from .ranking import MembershipRanking, RankedAgent, Ranking, rank_agents, rank_by_membership
 from .replay import Recorder, Replay, ReplayError
@@ -23,7 +24,8 @@ __all__ = [
     "EffectiveSpace", "Evening", "Fitness", "FitnessEvaluator", "Game", "HeuristicAgent", "MembershipRanking",
     "Payoff", "PayoffEvaluator", "PayoffMatrix", "PolicyAgent", "RandomAgent", "RankedAgent", "Ranking", "Recorder",
     "Replay", "ReplayError", "RichHeuristicAgent", "Scenario", "Specialist", "Summary", "Tournament",
-    "TournamentGame", "UniformAgent", "archetype", "make_agent", "parameters", "random_scenario", "rank_agents",
+    "TournamentGame", "UniformAgent", "archetype", "convert_observation", "make_agent",
+    "observation_names", "parameters", "random_scenario", "rank_agents",
     "rank_by_membership", "run_heuristic_episode", "run_heuristic_episodes", "run_tournament", "scenario", "strategy",
     "summarise", "work_probability",
 ]  # fmt: skip
