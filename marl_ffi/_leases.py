@@ -58,8 +58,7 @@ class Lease:
             return root[shift + offset : shift + offset + array.nbytes].view(array.dtype).reshape(array.shape)
 
         self.out = SimpleNamespace(**{name: place(array, offsets[name]) for name, array in arrays.items()})
-        # Rows in which no episode ended are never written.
-        self.out.final_observations.fill(0)
+        self.out.final_mask.fill(True)  # so that the first user cleans up
         self.out.infos = {
             name: place(array, total + array.__array_interface__["data"][0] - start) for name, array in infos.items()
         }
@@ -79,6 +78,11 @@ class Lease:
         """Whether nobody else refers to an array of the set."""
         return sys.getrefcount(self._root) == self._idle
 
+    def clean(self) -> None:
+        """Zero what the next step writes only in part, that results may not depend on who held which arrays."""
+        if 1 in self.out.final_mask.tobytes():
+            self.out.final_observations.fill(0)
+
     def settle(self) -> None:
         """Take the present count of references for that of an idle set."""
         self._idle = sys.getrefcount(self._root)
@@ -96,12 +100,14 @@ class Leases:
         """A set that nobody refers to; None where that cannot be known."""
         for lease in self._sets:
             if lease.is_free():
+                lease.clean()
                 return lease
         if not self._works:
             return None
         if len(self._sets) == MOST:
             del self._sets[0]
         lease = Lease(self._like)
+        lease.clean()
         lease.settle()
         self._sets.append(lease)
         return lease
