@@ -66,8 +66,8 @@ wheel: $(PY) ## one wheel for every Python, in dist/
 wheel-test: $(VENV)/.test ## build one wheel and try it on every Python found here
 	$(PY) -m pytest -v -m slow tests/test_wheel.py
 
-asv-smoke: $(VENV)/.dev ## run every asv benchmark once
-	$(PY) benchmarks/run.py smoke
+asv-smoke: $(VENV)/.dev ## run every asv benchmark once (SMOKE='--bench PATTERN' for some)
+	$(PY) benchmarks/run.py smoke $(SMOKE)
 
 asv-continuous: $(VENV)/.dev ## build, measure and compare two commits (BASE=HEAD~1 HEAD=HEAD)
 	$(PY) benchmarks/run.py continuous $(or $(BASE),HEAD~1) $(or $(HEAD),HEAD)
