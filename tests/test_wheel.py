@@ -116,6 +116,7 @@ def test_wheel_holds_the_package_and_no_stray_file(unpacked: Path) -> None:
     sources = {path for path in (ROOT / "marl_ffi").rglob("*.py") if "__pycache__" not in path.parts}
     sources |= {*(ROOT / "marl_ffi" / "data").iterdir(), ROOT / "marl_ffi" / "py.typed"}
     expected = {str(path.relative_to(ROOT)) for path in sources}
+    expected |= {str(path.relative_to(ROOT)) for path in (ROOT / "marl_ffi/bucket_brigade/page").iterdir()}
     expected |= {"marl_ffi/_cdef.py", "marl_ffi/_native.so"}
     found = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
     assert {name for name in found if ".dist-info/" not in name} == expected
