@@ -122,3 +122,42 @@ impl Control for CartPole {
         [x, x_dot, theta, theta_dot, x, x]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::{self, Kernel, Level};
+
+    /// Divides by the mass on lanes, and counts where that is not the plain division.
+    struct Differences<'a, R>(&'a [R]);
+
+    impl<R: Real> Kernel for Differences<'_, R> {
+        type Output = usize;
+
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> usize {
+            let total = R::from_f64(TOTAL_MASS);
+            let mut different = 0;
+            for numbers in self.0.chunks(R::Lanes::<S>::WIDTH) {
+                let mut found = [R::ZERO; 16];
+                R::Lanes::<S>::load_or(s, numbers, R::ONE).divided_by(s, total).store(&mut found);
+                let bits = |x: R| x.to_f64().to_bits();
+                different += numbers.iter().zip(found).filter(|(x, found)| bits(**x / total) != bits(*found)).count();
+            }
+            different
+        }
+    }
+
+    #[test]
+    fn a_division_by_the_mass_is_a_division_on_all_lanes() {
+        // Every mantissa of 32 bits; of 64 bits a walk, and numbers without a reciprocal.
+        let singles: Vec<f32> = (0x3f80_0000..0x4000_0000).map(f32::from_bits).collect();
+        let odd = [0.0, -0.0, f64::INFINITY, -f64::INFINITY, 1e300, -1e-300];
+        let walk = (0..1_000_000_u64).map(|k| f64::from_bits(0x3ff0_0000_0000_0000 + k * 4_503_599_627));
+        let doubles: Vec<f64> = walk.chain(odd).collect();
+        for level in Level::supported() {
+            assert_eq!(simd::run(level, Differences(&singles)), 0, "{}", level.name());
+            assert_eq!(simd::run(level, Differences(&doubles)), 0, "{}", level.name());
+        }
+    }
+}
