@@ -53,12 +53,6 @@ def quick_pointer(dtype: npt.DTypeLike) -> Callable[[Array], Any]:
     return partial(ffi.from_buffer, ffi.typeof(_C_TYPES[np.dtype(dtype)]))
 
 
-def raw_pointer(array: Array, *, writable: bool = False) -> Any:
-    """`pointer` for a function that takes `void *`."""
-    ffi, _ = _library.get()
-    return ffi.cast("void *", pointer(array, array.dtype.name, writable=writable))
-
-
 def view(address: Any, count: int, dtype: npt.DTypeLike, owner: Any) -> Array:
     """An array over memory of the library. The array, and every view of it, keeps `owner` alive."""
     ffi, _ = _library.get()

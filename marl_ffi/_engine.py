@@ -19,12 +19,12 @@ Array = npt.NDArray[Any]
 _MODES = {"NextStep": 0, "SameStep": 1, "Disabled": 2}
 # What a rollout may leave out.
 _EXTRAS = ("final_observations", "final_mask", "episode_returns", "episode_lengths")
-_PANIC = errors.error_for("panic", "").code
 _DTYPES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3}
 
 
 def _aligned(array: Array) -> Array:
-    return array if array.flags.aligned else array.copy()
+    # C order, aligned, the caller's to write: most are all of that, and one look at the flags tells.
+    return array if array.flags.carray else np.require(array, requirements=["C", "A"])
 
 
 class NativeEngine:
@@ -74,7 +74,6 @@ class NativeEngine:
         self._dtype_codes = {np.dtype(name): code for name, code in _DTYPES.items()}
         self._pointers = {dtype: quick_pointer(dtype) for dtype in self._dtype_codes}
         self._error = _library.new_error()
-        self._spare: dict[np.dtype[Any], list[Any]] = {np.dtype(name): [] for name in spec["action_dtypes"]}
         self.action_buffers: dict[str, Array] = {}
         self.step_fast: dict[str, Callable[[], None]] = {}
         self.step_bare: dict[str, tuple[Callable[..., int], tuple[Any, Any, Any], Callable[[], None]]] = {}
@@ -136,15 +135,8 @@ class NativeEngine:
         io.actions_dtype = _DTYPES[dtype]
         self._kept.append(io)
         # Locals, not attributes: this is the hot path of single environments.
-        step, handle, shared, panic = self._lib.marl_vec_env_step, self._handle, _library.new_error(), _PANIC
-
-        def explain() -> None:
-            # Other threads may write to the shared place while it is read. So a call that was refused, and changed
-            # nothing, is made once more with a place of its own. Only a bug is not met twice: the handle remembers it.
-            if shared.status == panic:
-                _library.raise_error(shared)
-            err = _library.new_error()
-            _library.check(step(handle, io, err), err)
+        step, handle = self._lib.marl_vec_env_step, self._handle
+        shared, explain = _library.shared_error(step, handle, io)
 
         def run() -> None:
             if step(handle, io, shared):
@@ -178,27 +170,11 @@ class NativeEngine:
 
     def step(self, actions: Array) -> None:
         """Step all environments with `actions`, C-ordered (E, A, ...), read in place."""
-        if actions.shape != self._action_shape:
-            self._check_shape("actions", actions, self._action_shape)
-        try:
-            spare = self._spare[actions.dtype]
-        except KeyError:
-            raise errors.error_for("dtype_mismatch", f"actions: {actions.dtype} is no dtype of actions") from None
-        if not actions.flags.carray:  # C order, aligned, the caller's to write; most are
-            actions = np.require(actions, requirements=["C", "A"])
-        handle, source = self._opened(), self._pointers[actions.dtype](actions)
-        # Another thread may be about to step, too: a struct belongs to one call at a time.
-        try:
-            io = spare.pop()
-        except IndexError:
-            io = _library.struct("marl_step_io", self._own_io)
-            io.actions_bytes, io.actions_dtype = actions.nbytes, _DTYPES[actions.dtype.name]
-        io.actions = source
-        try:
-            err = _library.new_error()
-            _library.check(self._lib.marl_vec_env_step(handle, io, err), err)
-        finally:
-            spare.append(io)
+        self._check_shape("actions", actions, self._action_shape)
+        if actions.dtype not in self._dtype_codes:
+            raise errors.error_for("dtype_mismatch", f"actions: {actions.dtype} is no dtype of actions")
+        # A struct for this call alone: another thread may be about to step, too.
+        self._step_with(_library.struct("marl_step_io", self._own_io), _library.new_error(), actions)
 
     def lease(self) -> bool:
         """Let the next step write to arrays that nobody refers to, which `out` has then: the caller may give them away.
@@ -222,14 +198,14 @@ class NativeEngine:
 
     def step_alone(self, actions: Array) -> None:
         """`step`, faster, with actions that were checked for dtype and shape, where no other thread can be inside."""
-        if not actions.flags.aligned:
-            actions = actions.copy()
-        io = self._io
+        self._step_with(self._io, self._error, actions)
+
+    def _step_with(self, io: Any, err: Any, actions: Array) -> None:
+        actions = _aligned(actions)
         io.actions = source = self._pointers[actions.dtype](actions)  # noqa: F841 (kept alive during the call)
         io.actions_bytes = actions.nbytes
         io.actions_dtype = self._dtype_codes[actions.dtype]
-        if self._lib.marl_vec_env_step(self._opened(), io, self._error):
-            _library.raise_error(self._error)
+        _library.check(self._lib.marl_vec_env_step(self._opened(), io, err), err)
 
     def rollout(self, num_steps: int, actions: Array | None, extras: bool = True) -> dict[str, Array]:
         """Step `num_steps` times in one call; arrays with a leading axis of that length.

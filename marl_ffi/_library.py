@@ -128,23 +128,21 @@ def new_handle(kind: str, *args: Any) -> Any:
     return ffi.gc(made[0], getattr(lib, f"{kind}_free"))
 
 
-def repeatable(function: Any, *args: Any) -> Callable[[], None]:
-    """What calls `function(*args, err)` again and again, quickly, and raises what it reports.
+def shared_error(function: Any, *args: Any) -> tuple[Any, Callable[[], None]]:
+    """A place for the errors of many calls `function(*args, place)`, and what raises the error after a refused one.
 
-    All calls share one place for the error, which calls in other threads may write to while it is read. So a call that
-    was refused is made once more, with a place of its own. Only a bug is not met twice: the handle remembers it.
+    Calls in other threads may write to the place while it is read. So a call that was refused, and changed nothing, is
+    made once more with a place of its own. Only a bug is not met twice: the handle remembers it.
     """
     shared, panic = new_error(), errors.error_for("panic", "").code
 
-    def run() -> None:
-        status = function(*args, shared)
-        if status:
-            if status == panic:
-                raise_error(shared)
-            err = new_error()
-            check(function(*args, err), err)
+    def explain() -> None:
+        if shared.status == panic:
+            raise_error(shared)
+        err = new_error()
+        check(function(*args, err), err)
 
-    return run
+    return shared, explain
 
 
 def new_error() -> Any:

@@ -128,8 +128,6 @@ pub struct ActionRule {
     row: usize,
     clips: bool,
     discrete: bool,
-    /// The largest choice, where all agents have the same.
-    most_choice: Option<u64>,
     /// The largest choice of each element, repeated like the bounds; empty where actions are no choices.
     choices: Vec<u64>,
     names: Vec<String>,
@@ -188,7 +186,6 @@ impl ActionRule {
             }
         }
         let row = low.len();
-        let most_choice = high.first().filter(|first| discrete && high.iter().all(|x| x == *first)).map(|x| *x as u64);
         let repeats = 64usize.div_ceil(row.max(1));
         ActionRule {
             choices: if discrete { high.repeat(repeats).iter().map(|x| *x as u64).collect() } else { Vec::new() },
@@ -197,7 +194,6 @@ impl ActionRule {
             row,
             clips,
             discrete,
-            most_choice,
             names,
             sampled,
         }
@@ -263,9 +259,6 @@ impl ActionRule {
         if self.choices.is_empty() {
             return false;
         }
-        if let Some(most) = self.most_choice {
-            return x.iter().fold(true, |fine, x| fine & (widen(*x) <= most));
-        }
         x.chunks(self.choices.len())
             .fold(true, |fine, x| x.iter().zip(&self.choices).fold(fine, |fine, (x, most)| fine & (widen(*x) <= *most)))
     }
@@ -286,9 +279,9 @@ impl ActionRule {
     /// would: discrete ones.
     #[inline(always)]
     pub fn sample_choices(&self, rngs: &mut [Pcg64], out: &mut [i64]) {
-        if let (Some(most), 1) = (self.most_choice, self.row) {
+        if let ([most, ..], 1) = (self.choices.as_slice(), self.row) {
             for (to, rng) in out.iter_mut().zip(rngs) {
-                *to = rng.below(most + 1) as i64;
+                *to = rng.below(*most + 1) as i64;
             }
             return;
         }

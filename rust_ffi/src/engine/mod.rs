@@ -5,6 +5,7 @@ mod block;
 pub mod columns;
 pub mod config;
 pub mod error;
+mod outputs;
 pub mod rng;
 mod snapshot;
 pub mod spec;

@@ -1,0 +1,201 @@
+//! Where the results of a step go: the caller's arrays, cut by rows, or a stage in a cache before them.
+
+use super::block::fill_row;
+use super::columns::Element;
+use super::spec::Spec;
+use super::vec_env::Environment;
+use crate::simd::{self, Level, Real};
+use bytemuck::Zeroable;
+
+/// Most infos an environment can have.
+pub const MOST_INFOS: usize = 16;
+
+/// The info arrays of some rows; empty slices where nobody asks.
+pub struct Infos<'a>([&'a mut [u8]; MOST_INFOS]);
+
+impl<'a> Infos<'a> {
+    /// No arrays.
+    pub fn none() -> Self {
+        Infos(std::array::from_fn(|_| Default::default()))
+    }
+
+    /// Sets array `k`.
+    pub fn set(&mut self, k: usize, bytes: &'a mut [u8]) {
+        self.0[k] = bytes;
+    }
+
+    /// True if somebody asks.
+    pub fn wanted(&self) -> bool {
+        !self.0[0].is_empty()
+    }
+
+    /// The first `N` arrays, all of one type.
+    pub fn typed<T: Element, const N: usize>(&mut self) -> [&mut [T]; N] {
+        let mut arrays = self.0.iter_mut();
+        std::array::from_fn(|_| arrays.next().map(|bytes| bytemuck::cast_slice_mut(bytes)).unwrap_or_default())
+    }
+
+    /// Array `k`, `(rows, width)`.
+    #[inline]
+    pub fn get_mut<T: Element>(&mut self, k: usize) -> &mut [T] {
+        bytemuck::cast_slice_mut(self.0[k])
+    }
+}
+
+/// Where the results for some rows go. Optional arrays are empty.
+pub struct Outputs<'a, E: Environment> {
+    /// `(rows, agents, observation_len)`.
+    pub observations: &'a mut [E::Obs],
+    /// `(rows, agents)`.
+    pub rewards: &'a mut [E::Reward],
+    /// `(rows,)`.
+    pub terminations: &'a mut [u8],
+    /// `(rows,)`.
+    pub truncations: &'a mut [u8],
+    /// Like observations; optional.
+    pub final_observations: &'a mut [E::Obs],
+    /// `(rows,)`; optional.
+    pub final_mask: &'a mut [u8],
+    /// `(rows, agents)`; optional.
+    pub episode_returns: &'a mut [f64],
+    /// `(rows,)`; optional.
+    pub episode_lengths: &'a mut [i64],
+    /// Bytes of the actions drawn by a rollout; optional.
+    pub actions: &'a mut [u8],
+    /// Optional.
+    pub infos: Infos<'a>,
+}
+
+/// Cuts `count` elements off the front; from an empty slice, none.
+pub(super) fn cut<'a, T>(slice: &mut &'a mut [T], count: usize) -> &'a mut [T] {
+    let (front, rest) = std::mem::take(slice).split_at_mut_checked(count).unwrap_or_default();
+    *slice = rest;
+    front
+}
+
+/// From so many rows on, results of a rollout leave the caches before anybody reads them.
+pub(super) const WORTH_STREAMING: usize = 1 << 18;
+
+/// The results of one block and step, in a cache: from here they go to memory past the caches, in whole lines, which
+/// then need not be read before they are written.
+pub(super) struct Stage<E: Environment> {
+    observations: Vec<E::Obs>,
+    rewards: Vec<E::Reward>,
+    terminations: Vec<u8>,
+    truncations: Vec<u8>,
+    actions: Vec<u8>,
+}
+
+impl<E: Environment> Default for Stage<E> {
+    fn default() -> Self {
+        Stage {
+            observations: Vec::new(),
+            rewards: Vec::new(),
+            terminations: Vec::new(),
+            truncations: Vec::new(),
+            actions: Vec::new(),
+        }
+    }
+}
+
+impl<E: Environment> Stage<E> {
+    /// Has `play` write here what goes to `out`. What only the ends of episodes write goes there directly.
+    pub(super) fn step(&mut self, level: Level, out: &mut Outputs<'_, E>, mut play: impl FnMut(&mut Outputs<'_, E>)) {
+        self.observations.resize(out.observations.len(), E::Obs::zeroed());
+        self.rewards.resize(out.rewards.len(), E::Reward::ZERO);
+        self.terminations.resize(out.terminations.len(), 0);
+        self.truncations.resize(out.truncations.len(), 0);
+        self.actions.resize(out.actions.len(), 0);
+        play(&mut Outputs {
+            observations: &mut self.observations,
+            rewards: &mut self.rewards,
+            terminations: &mut self.terminations,
+            truncations: &mut self.truncations,
+            final_observations: &mut *out.final_observations,
+            final_mask: &mut *out.final_mask,
+            episode_returns: &mut *out.episode_returns,
+            episode_lengths: &mut *out.episode_lengths,
+            actions: &mut self.actions,
+            infos: Infos::none(),
+        });
+        let stream = |from: &[u8], to: &mut [u8]| simd::stream::copy(level, from, to);
+        stream(bytemuck::cast_slice(&self.observations), bytemuck::cast_slice_mut(out.observations));
+        stream(bytemuck::cast_slice(&self.rewards), bytemuck::cast_slice_mut(out.rewards));
+        stream(&self.terminations, out.terminations);
+        stream(&self.truncations, out.truncations);
+        stream(&self.actions, out.actions);
+    }
+}
+
+impl<'a, E: Environment> Outputs<'a, E> {
+    /// Cuts the first `rows` rows off.
+    pub(super) fn cut_rows(&mut self, spec: &Spec, rows: usize, action_bytes: usize) -> Outputs<'a, E> {
+        let agents = spec.agents.len();
+        let obs = rows * agents * spec.observation_len();
+        let mut infos = Infos::none();
+        for (k, field) in spec.infos.iter().enumerate() {
+            infos.set(k, cut(&mut self.infos.0[k], rows * field.row_bytes()));
+        }
+        Outputs {
+            observations: cut(&mut self.observations, obs),
+            rewards: cut(&mut self.rewards, rows * agents),
+            terminations: cut(&mut self.terminations, rows),
+            truncations: cut(&mut self.truncations, rows),
+            final_observations: cut(&mut self.final_observations, obs),
+            final_mask: cut(&mut self.final_mask, rows),
+            episode_returns: cut(&mut self.episode_returns, rows * agents),
+            episode_lengths: cut(&mut self.episode_lengths, rows),
+            actions: cut(&mut self.actions, rows * action_bytes),
+            infos,
+        }
+    }
+
+    /// What a step says of a row that was reset instead of stepped.
+    pub fn clear_row(&mut self, env: &E, row: usize) {
+        let agents = env.spec().agents.len();
+        fill_row(&mut self.rewards[row * agents..(row + 1) * agents], E::Reward::ZERO);
+        self.terminations[row] = 0;
+        for (k, field) in env.spec().infos.iter().enumerate() {
+            let bytes = field.row_bytes();
+            if let Some(info) = self.infos.0[k].get_mut(row * bytes..(row + 1) * bytes) {
+                info.fill(0);
+            }
+        }
+    }
+}
+
+/// Outputs as bytes: the shape they have on the other side of the C ABI. Empty where not wanted.
+#[derive(Default)]
+pub struct RawOutputs<'a> {
+    /// See [`Outputs`].
+    pub observations: &'a mut [u8],
+    /// See [`Outputs`].
+    pub rewards: &'a mut [u8],
+    /// See [`Outputs`].
+    pub terminations: &'a mut [u8],
+    /// See [`Outputs`].
+    pub truncations: &'a mut [u8],
+    /// See [`Outputs`].
+    pub final_observations: &'a mut [u8],
+    /// See [`Outputs`].
+    pub final_mask: &'a mut [u8],
+    /// See [`Outputs`].
+    pub episode_returns: &'a mut [f64],
+    /// See [`Outputs`].
+    pub episode_lengths: &'a mut [i64],
+    /// See [`Outputs`].
+    pub actions: &'a mut [u8],
+    /// All info arrays, each at its offset; see [`info_offsets`].
+    pub infos: &'a mut [u8],
+}
+
+/// Offset of each info array in the buffer of all, and the size of that buffer. Arrays start at multiples of 64.
+pub fn info_offsets(spec: &Spec, num_envs: usize) -> (Vec<usize>, usize) {
+    let mut offsets = Vec::new();
+    let mut end = 0usize;
+    for field in &spec.infos {
+        offsets.push(end);
+        end = (end + field.row_bytes() * num_envs).next_multiple_of(64);
+    }
+    (offsets, end)
+}
