@@ -308,7 +308,12 @@ def test_a_bug_is_reported_in_its_own_words() -> None:
         err.status, err.message = code, message.encode()
         return code
 
-    call = _library.repeatable(library, "handle")
+    shared, explain = _library.shared_error(library, "handle")
+
+    def call() -> None:
+        if library("handle", shared):
+            explain()
+
     answers[:] = [("", ""), ("panic", "it fell over"), ("busy", "first"), ("busy", "second"), ("busy", "first"), ("", "")]
     call()
     with pytest.raises(PanicError, match="^it fell over$"):
