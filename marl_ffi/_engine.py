@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from . import _library, _memory, errors
 from ._buffers import aligned, pointer, quick_pointer
 from ._leases import Leases
+from ._outputs import shown
 
 Array = npt.NDArray[Any]
 
@@ -36,6 +38,7 @@ class NativeEngine:
         out: the arrays that each step overwrites: observations (E, A, ...), rewards (E, A), terminations,
             truncations and final_mask (E,), final_observations, episode_returns (E, A), episode_lengths (E,)
             and infos, a dictionary of arrays (E, ...).
+        shown: the same as a caller sees them.
         action_buffers: dtype name -> array (E, A, ...) that `step_fast[dtype]` reads.
         step_fast: dtype name -> callable without arguments that steps with what is in that buffer.
         step_bare: dtype name -> the same in two parts, for who cannot afford one more Python call: the C function
@@ -69,11 +72,13 @@ class NativeEngine:
         if info_bytes:
             self._io.infos = self._keep(self._infos)
             self._io.infos_bytes = info_bytes
-        self._own_out = self.out
         self._leases = Leases(self.out)
         self._dtype_codes = {np.dtype(name): code for name, code in _DTYPES.items()}
         self._pointers = {dtype: quick_pointer(dtype) for dtype in self._dtype_codes}
-        self._error = _library.new_error()
+        self._error, self._c_step = _library.new_error(), self._lib.marl_vec_env_step
+        self.shown = shown(self.out, spec["multi_agent"])
+        self._ways = self._ways_into(self._own_io)
+        self._own = self.out, self.shown, self._io, self._ways
         self.action_buffers: dict[str, Array] = {}
         self.step_fast: dict[str, Callable[[], None]] = {}
         self.step_bare: dict[str, tuple[Callable[..., int], tuple[Any, Any, Any], Callable[[], None]]] = {}
@@ -127,15 +132,26 @@ class NativeEngine:
                 setattr(io, name, keep(array))
                 setattr(io, f"{name}_len", array.size)
 
+    def _ways_into(self, like: Any) -> dict[np.dtype[Any], tuple[Any, Callable[[Array], Any]]]:
+        """For each dtype of actions a struct that lacks but their address, and what finds that."""
+        return {
+            np.dtype(name): (self._io_for(like, name), self._pointers[np.dtype(name)])
+            for name in self.spec["action_dtypes"]
+        }
+
+    def _io_for(self, like: Any, dtype: str) -> Any:
+        io = _library.struct("marl_step_io", like)
+        io.actions_bytes = math.prod(self._action_shape) * np.dtype(dtype).itemsize
+        io.actions_dtype = _DTYPES[dtype]
+        return io
+
     def _prepare_step(self, dtype: str) -> None:
         buffer = aligned(self._action_shape, dtype)
-        io = _library.struct("marl_step_io", self._io)
+        io = self._io_for(self._own_io, dtype)
         io.actions = self._keep(buffer)
-        io.actions_bytes = buffer.nbytes
-        io.actions_dtype = _DTYPES[dtype]
         self._kept.append(io)
         # Locals, not attributes: this is the hot path of single environments.
-        step, handle = self._lib.marl_vec_env_step, self._handle
+        step, handle = self._c_step, self._handle
         shared, explain = _library.shared_error(step, handle, io)
 
         def run() -> None:
@@ -173,8 +189,11 @@ class NativeEngine:
         self._check_shape("actions", actions, self._action_shape)
         if actions.dtype not in self._dtype_codes:
             raise errors.error_for("dtype_mismatch", f"actions: {actions.dtype} is no dtype of actions")
+        actions = _aligned(actions)
         # A struct for this call alone: another thread may be about to step, too.
-        self._step_with(_library.struct("marl_step_io", self._own_io), _library.new_error(), actions)
+        io, err = self._io_for(self._own_io, actions.dtype.name), _library.new_error()
+        io.actions = source = self._pointers[actions.dtype](actions)  # noqa: F841 (kept alive during the call)
+        _library.check(self._c_step(self._opened(), io, err), err)
 
     def lease(self) -> bool:
         """Let the next step write to arrays that nobody refers to, which `out` has then: the caller may give them away.
@@ -184,28 +203,27 @@ class NativeEngine:
         leased = self._leases.take()
         if leased is None:
             return False
-        if leased.io is None:
-            leased.io = _library.struct("marl_step_io", self._own_io)
-            self._point(leased.io, leased.out, leased.keep)
+        if leased.ways is None:
+            io = _library.struct("marl_step_io", self._own_io)
+            self._point(io, leased.out, leased.keep)
             if leased.out.infos:
-                leased.io.infos = leased.keep(leased.info_bytes)
-        self.out, self._io = leased.out, leased.io
+                io.infos = leased.keep(leased.info_bytes)
+            leased.io, leased.ways = io, self._ways_into(io)
+            leased.shown = shown(leased.out, self.spec["multi_agent"])
+            leased.settle()
+        self.out, self.shown, self._io, self._ways = leased.out, leased.shown, leased.io, leased.ways
         return True
 
     def give_back(self) -> None:
         """Have `out` be the engine's own arrays again."""
-        self.out, self._io = self._own_out, self._own_io
+        self.out, self.shown, self._io, self._ways = self._own
 
     def step_alone(self, actions: Array) -> None:
         """`step`, faster, with actions that were checked for dtype and shape, where no other thread can be inside."""
-        self._step_with(self._io, self._error, actions)
-
-    def _step_with(self, io: Any, err: Any, actions: Array) -> None:
-        actions = _aligned(actions)
-        io.actions = source = self._pointers[actions.dtype](actions)  # noqa: F841 (kept alive during the call)
-        io.actions_bytes = actions.nbytes
-        io.actions_dtype = self._dtype_codes[actions.dtype]
-        _library.check(self._lib.marl_vec_env_step(self._opened(), io, err), err)
+        io, find = self._ways[actions.dtype]
+        io.actions = source = find(_aligned(actions))  # noqa: F841 (kept alive during the call)
+        if self._c_step(self._handle or self._opened(), io, self._error):
+            _library.raise_error(self._error)
 
     def rollout(self, num_steps: int, actions: Array | None, extras: bool = True) -> dict[str, Array]:
         """Step `num_steps` times in one call; arrays with a leading axis of that length.

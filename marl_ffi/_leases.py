@@ -37,7 +37,8 @@ class Lease:
     Attributes:
         out: arrays like those of the engine.
         info_bytes: the bytes of all infos.
-        io: the struct that points to them, once the engine has made it.
+        io, ways, shown: what the engine makes of them, once it has: the struct that points to them, structs for each
+            dtype of actions, and the arrays as a caller sees them.
     """
 
     def __init__(self, like: SimpleNamespace) -> None:
@@ -64,6 +65,8 @@ class Lease:
         }
         self.info_bytes = root[shift + total : shift + total + info_bytes]
         self.io: Any = None
+        self.ways: Any = None
+        self.shown: Any = None
         self._kept: list[Any] = []
         # What NumPy makes the base of every view.
         self._root: Any = root.base if isinstance(root.base, np.ndarray) else root

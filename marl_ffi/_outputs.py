@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,25 +28,50 @@ class Rollout(dict[str, Array]):
             raise unknown(name, "array of the rollout", self) from None
 
 
+class Shown(NamedTuple):
+    """The arrays of a step as a caller sees them: an environment with a single agent by nature has no agent axis."""
+
+    observations: Array
+    rewards: Array
+    terminations: Array
+    truncations: Array
+    final_observations: Array
+    final_mask: Array
+    episode_returns: Array
+    episode_lengths: Array
+
+
+def shown(out: Any, multi_agent: bool) -> Shown:
+    """Views of an engine's arrays `out`."""
+    arrays = {name: getattr(out, name) for name in Shown._fields}
+    if not multi_agent:
+        for name in ("rewards", "episode_returns"):
+            arrays[name] = arrays[name][:, 0]
+    return Shown(**arrays)
+
+
 def step_infos(
-    out: Any, present: Callable[[], npt.NDArray[np.bool_]], episode_returns: Array, given: Callable[[Array], Array]
+    infos: Mapping[str, Array],
+    arrays: Shown,
+    present: Callable[[], npt.NDArray[np.bool_]],
+    given: Callable[[Array], Array],
 ) -> dict[str, Any]:
     """The infos of one step as Gymnasium lays them out: an array `k` and a mask `_k`, no empty keys.
 
     Args:
-        out: the engine's arrays.
+        infos: the environment's own.
+        arrays: the other results.
         present: tells the environments (E,) that have infos: those that stepped and were not reset instead.
-        episode_returns: returns of the episodes that ended, in the shape of the rewards.
         given: makes of an engine's array what the caller may have: a copy, or the view itself.
     """
-    infos: dict[str, Any] = {}
-    if out.infos and (stepped := present()).any():
-        for name, array in out.infos.items():
-            infos[name] = given(array)
-            infos[f"_{name}"] = stepped.copy()
-    if 1 in out.final_mask.tobytes():  # a search in bytes takes a fraction of the time of `any`
-        infos["final_obs"] = given(out.final_observations)
-        infos["final_mask"] = given(out.final_mask)
-        infos["episode_return"] = given(episode_returns)
-        infos["episode_length"] = given(out.episode_lengths)
-    return infos
+    told: dict[str, Any] = {}
+    if infos and (stepped := present()).any():
+        for name, array in infos.items():
+            told[name] = given(array)
+            told[f"_{name}"] = stepped.copy()
+    if 1 in arrays.final_mask.tobytes():  # a search in bytes takes a fraction of the time of `any`
+        told["final_obs"] = given(arrays.final_observations)
+        told["final_mask"] = given(arrays.final_mask)
+        told["episode_return"] = given(arrays.episode_returns)
+        told["episode_length"] = given(arrays.episode_lengths)
+    return told

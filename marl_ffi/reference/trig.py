@@ -35,33 +35,61 @@ COSINE = (
     4.16666666666666019037e-02, -1.38888888888741095749e-03, 2.48015872894767294178e-05,
     -2.75573143513906633035e-07, 2.08757232129817482790e-09, -1.13596475577881948265e-11,
 )  # fmt: skip
-# For results of 32 bits.
-SINE_SHORT = (
-    -1.66666666416265235595e-01, 8.3333293858894631756e-03, -1.98393348360966317347e-04, 2.7183114939898219064e-06,
-)  # fmt: skip
-COSINE_SHORT = (
-    -4.99999997251031003120e-01, 4.16666233237390631894e-02, -1.38867637746099294692e-03, 2.43904487962774090654e-05,
-)  # fmt: skip
+
+# The same for 32 bits: parts of 18 bits, whose multiples are exact up to here, and the polynomials of Cephes.
+NEAR_SHORT = np.float32(99.0)
+ROUND_SHORT = np.float32(1.5 * 2.0**23)
+PARTS_SHORT = tuple(map(np.float32, (1.57079315185546875, 3.1749368645250797e-06, 2.5633440682570896e-12)))
+SINE_SHORT = tuple(map(np.float32, (-1.6666654611e-1, 8.3321608736e-3, -1.9515295891e-4)))
+COSINE_SHORT = tuple(map(np.float32, (4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5)))
 
 
 def sincos(angle: Array) -> tuple[Array, Array]:
     """Sine and cosine of an array of angles (rad), float64 or float32; NaN where the angle is not finite."""
     if angle.dtype == np.float32:
-        sine, cosine = _sincos_short(angle.astype(np.float64))
-        return sine.astype(np.float32), cosine.astype(np.float32)
+        k, (y0, y1) = _reduced_short(angle)
+        return _turned(k, *_pair_short(y0, y1))
     k, (y0, y1) = _reduced(angle)
     return _turned(k, _sine(y0, y1), _cosine(y0, y1))
 
 
-def _sincos_short(x: Array) -> tuple[Array, Array]:
-    """Of angles that are numbers of 32 bits, to a little more than 32 bits."""
-    k, (y,) = _reduced(x, short=True)
-    z = y * y
-    s0, s1, s2, s3 = SINE_SHORT
-    c0, c1, c2, c3 = COSINE_SHORT
-    sine = y * (1.0 + z * (s0 + z * (s1 + z * (s2 + z * s3))))
-    cosine = 1.0 + z * (c0 + z * (c1 + z * (c2 + z * c3)))
-    return _turned(k, sine, cosine)
+def _reduced_short(angle: Array) -> tuple[Array, tuple[Array, Array]]:
+    """`_reduced` in 32 bits; far angles are reduced in 64."""
+    far = ~(np.abs(angle) <= NEAR_SHORT)
+    x = np.where(far, np.float32(0.0), angle)
+    part1, part2, part3 = PARTS_SHORT
+    k = (x * np.float32(TWO_OVER_PI) + ROUND_SHORT) - ROUND_SHORT
+    t = x - k * part1
+    w = k * part2
+    r = t - w
+    c = k * part3 - ((t - r) - w)
+    y0 = r - c
+    y1 = (r - y0) - c
+    quarter = k.astype(np.int64)
+    if far.any():
+        wide = angle[far].astype(np.float64)
+        turns, (rest, _) = _reduced(wide)
+        # Up to NEAR the parts of pi / 2 one after the other, which is enough of them for 32 bits.
+        near = np.abs(wide) <= NEAR
+        turned = np.where(near, turns, 0).astype(np.float64)
+        one_by_one = ((wide - turned * PARTS[0]) - turned * PARTS[1]) - turned * PARTS[2]
+        rest = np.where(near, one_by_one, rest)
+        quarter[far], y0[far] = turns, rest.astype(np.float32)
+        y1[far] = (rest - y0[far].astype(np.float64)).astype(np.float32)
+    return quarter, (y0, y1)
+
+
+def _pair_short(x: Array, y: Array) -> tuple[Array, Array]:
+    """Sine and cosine of the rest `x + y`."""
+    half, one = np.float32(0.5), np.float32(1.0)
+    s1, s2, s3 = SINE_SHORT
+    c1, c2, c3 = COSINE_SHORT
+    z = x * x
+    h = half * z
+    w = one - h
+    r = x * (z * (s1 + z * (s2 + z * s3))) + y * w
+    v = z * (z * (c1 + z * (c2 + z * c3))) - x * y
+    return np.where(x == 0, x, x + r), w + (((one - w) - h) + v)
 
 
 def _turned(quarter: Array, sine: Array, cosine: Array) -> tuple[Array, Array]:
@@ -71,8 +99,8 @@ def _turned(quarter: Array, sine: Array, cosine: Array) -> tuple[Array, Array]:
     return np.where(quarter & 2, -first, first), np.where((quarter + 1) & 2, -second, second)
 
 
-def _reduced(angle: Array, short: bool = False) -> tuple[Array, list[Array]]:
-    """Quarter turns and the rest, in one number (`short`) or two."""
+def _reduced(angle: Array) -> tuple[Array, tuple[Array, Array]]:
+    """Quarter turns and the rest, in two numbers."""
     far = ~(np.abs(angle) <= NEAR)
     x = np.where(far, 0.0, angle)
     part1, part2, part3 = PARTS
@@ -80,18 +108,13 @@ def _reduced(angle: Array, short: bool = False) -> tuple[Array, list[Array]]:
     t = x - k * part1
     w = k * part2
     r = t - w
-    if short:
-        rest = [r]
-    else:
-        c = k * part3 - ((t - r) - w)
-        y0 = r - c
-        rest = [y0, (r - y0) - c]
+    c = k * part3 - ((t - r) - w)
+    y0 = r - c
+    y1 = (r - y0) - c
     quarter = k.astype(np.int64)
     for index in zip(*np.nonzero(far), strict=True):
-        quarter[index], *both = _reduced_far(float(angle[index]))
-        for part, value in zip(rest, both, strict=False):
-            part[index] = value
-    return quarter, rest
+        quarter[index], y0[index], y1[index] = _reduced_far(float(angle[index]))
+    return quarter, (y0, y1)
 
 
 def _sine(x: Array, y: Array) -> Array:

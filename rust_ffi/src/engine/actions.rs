@@ -1,6 +1,7 @@
 //! Actions of a batch in whatever type the caller has them, their check, and random ones.
 
 use super::columns::Dtype;
+use super::draws;
 use super::error::{Error, Result, Status};
 use super::rng::Pcg64;
 use super::spec::{Agent, Space};
@@ -277,18 +278,10 @@ impl ActionRule {
 
     /// Draws the actions of environments, one generator each, as NumPy-seeded `space.sample()` of each agent in turn
     /// would: discrete ones.
-    #[inline(always)]
-    pub fn sample_choices(&self, rngs: &mut [Pcg64], out: &mut [i64]) {
-        if let ([most, ..], 1) = (self.choices.as_slice(), self.row) {
-            for (to, rng) in out.iter_mut().zip(rngs) {
-                *to = rng.below(*most + 1) as i64;
-            }
-            return;
-        }
-        for (row, rng) in out.chunks_exact_mut(self.row).zip(rngs) {
-            for (to, high) in row.iter_mut().zip(&self.high) {
-                *to = rng.below(*high as u64 + 1) as i64;
-            }
+    pub fn sample_choices(&self, level: Level, rngs: &mut [Pcg64], out: &mut [i64]) {
+        match (self.choices.as_slice(), self.row) {
+            ([most, ..], 1) => draws::integers_below(level, rngs, *most + 1, out),
+            _ => simd::run(level, Choices { rule: self, rngs, out }),
         }
     }
 
@@ -297,6 +290,26 @@ impl ActionRule {
         for (row, rng) in out.chunks_exact_mut(self.row).zip(rngs) {
             for ((to, low), high) in row.iter_mut().zip(&self.low).zip(&self.high) {
                 *to = R::from_f64(rng.uniform(*low, *high));
+            }
+        }
+    }
+}
+
+/// Random choices of several agents: a plain loop, compiled for the best multiplications.
+struct Choices<'a> {
+    rule: &'a ActionRule,
+    rngs: &'a mut [Pcg64],
+    out: &'a mut [i64],
+}
+
+impl Kernel for Choices<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        for (row, rng) in self.out.chunks_exact_mut(self.rule.row).zip(self.rngs) {
+            for (to, high) in row.iter_mut().zip(&self.rule.high) {
+                *to = rng.below(*high as u64 + 1) as i64;
             }
         }
     }

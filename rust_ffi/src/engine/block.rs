@@ -202,7 +202,7 @@ impl<E: Environment> Block<E> {
         let actions = match rule.sampled_dtype() {
             Dtype::Int64 => {
                 drawn.int64.resize(len, 0);
-                simd::run(settings.level, Draw { rule, rngs, to: &mut drawn.int64 });
+                rule.sample_choices(settings.level, rngs, &mut drawn.int64);
                 Actions::I64(&drawn.int64)
             }
             Dtype::Float64 => {
@@ -322,22 +322,6 @@ impl<E: Environment> Block<E> {
             }
             self.ended = ended;
         }
-    }
-}
-
-/// Random choices: a plain loop, compiled for the best multiplications.
-struct Draw<'a> {
-    rule: &'a ActionRule,
-    rngs: &'a mut [Pcg64],
-    to: &'a mut [i64],
-}
-
-impl Kernel for Draw<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        self.rule.sample_choices(self.rngs, self.to);
     }
 }
 

@@ -4,6 +4,7 @@ pub mod actions;
 mod block;
 pub mod columns;
 pub mod config;
+pub mod draws;
 pub mod error;
 mod outputs;
 pub mod rng;

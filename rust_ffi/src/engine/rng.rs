@@ -26,7 +26,7 @@ const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;
 /// The small generator by which `rand` widens a 64-bit seed.
 const EXPANSION_MULTIPLIER: u64 = 6_364_136_223_846_793_005;
 const EXPANSION_INCREMENT: u64 = 11_634_580_027_462_260_723;
-const TWO_M53: f64 = 1.0 / (1_u64 << 53) as f64;
+pub(super) const TWO_M53: f64 = 1.0 / (1_u64 << 53) as f64;
 const TWO_M24: f32 = 1.0 / (1_u32 << 24) as f32;
 const MANTISSA: u64 = (1 << 52) - 1;
 /// Where the ziggurat's tail begins, and the inverse of that.
@@ -153,7 +153,14 @@ impl Pcg64 {
 
     #[inline(always)]
     fn below_u32(&mut self, n: u32) -> u32 {
-        let mut product = u64::from(self.next_u32()) * u64::from(n);
+        let bits = self.next_u32();
+        self.below_from(bits, n)
+    }
+
+    /// An integer in [0, n) from a 32-bit draw, and from more of them where that is rejected.
+    #[inline(always)]
+    pub(super) fn below_from(&mut self, bits: u32, n: u32) -> u32 {
+        let mut product = u64::from(bits) * u64::from(n);
         if (product as u32) < n {
             let threshold = n.wrapping_neg() % n;
             while (product as u32) < threshold {
@@ -243,6 +250,16 @@ impl Pcg64 {
                 return (product >> 64) as u64;
             }
         }
+    }
+
+    /// Whether half of an output is left for the next 32-bit draw.
+    pub(super) fn has_half(&self) -> bool {
+        self.has_uint32
+    }
+
+    /// Keeps half of an output for the next 32-bit draw.
+    pub(super) fn keep_half(&mut self, half: u32) {
+        (self.has_uint32, self.uinteger) = (true, half);
     }
 
     /// State and increment.

@@ -277,6 +277,10 @@ fn transpose_f32x4(r: &mut [F32x4; 16]) {
 
 impl Lanes32<Neon> for F32x4 {
     #[inline(always)]
+    fn has_bit<const BIT: u32>(self) -> M32x4 {
+        M32x4(isa!(vtstq_u32(vreinterpretq_u32_f32(self.0), vdupq_n_u32(1 << BIT))))
+    }
+    #[inline(always)]
     fn store_rows<const D: usize>(columns: &[Self; MOST_COLUMNS], to: &mut [f32]) {
         let [a, b, c, d, ..] = columns.map(|column| column.0);
         match (D, to.first_chunk_mut::<16>(), to.len()) {

@@ -234,6 +234,14 @@ fn transpose_f32x8(r: &mut [F32x8; 16]) {
 
 impl Lanes32<Avx2> for F32x8 {
     #[inline(always)]
+    fn has_bit<const BIT: u32>(self) -> M32x8 {
+        M32x8(isa!({
+            let bit = _mm256_set1_epi32(1 << BIT);
+            let found = _mm256_and_si256(_mm256_castps_si256(self.0), bit);
+            _mm256_castsi256_ps(_mm256_cmpeq_epi32(found, bit))
+        }))
+    }
+    #[inline(always)]
     fn store_rows<const D: usize>(columns: &[Self; MOST_COLUMNS], to: &mut [f32]) {
         if to.len() != D * 8 {
             return store_rows_by_element::<Avx2, Self, D>(columns, to);

@@ -260,6 +260,10 @@ const fn lanes_of<const W: usize>(columns: &[u8; W], column: usize) -> u16 {
 
 impl Lanes32<Avx512> for F32x16 {
     #[inline(always)]
+    fn has_bit<const BIT: u32>(self) -> __mmask16 {
+        isa!(_mm512_test_epi32_mask(_mm512_castps_si512(self.0), _mm512_set1_epi32(1 << BIT)))
+    }
+    #[inline(always)]
     fn store_rows<const D: usize>(columns: &[Self; MOST_COLUMNS], to: &mut [f32]) {
         if to.len() != D * 16 {
             return store_rows_by_element::<Avx512, Self, D>(columns, to);

@@ -366,6 +366,8 @@ pub trait Lanes32<S: Simd>: Lanes<S, Scalar = f32> {
     fn store_rows<const D: usize>(columns: &[Self; MOST_COLUMNS], to: &mut [f32]) {
         store_rows_by_element::<S, Self, D>(columns, to);
     }
+    /// Whether bit `BIT` of each float's representation is set.
+    fn has_bit<const BIT: u32>(self) -> Self::Mask;
 }
 
 /// The plain way of [`Lanes32::store_rows`].

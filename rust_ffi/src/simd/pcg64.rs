@@ -3,11 +3,16 @@
 //! A step multiplies 128 bits and waits for the step before. But the `k`-th state from here is `M^k s + S_k c` with
 //! `S_k = 1 + M + .. + M^(k-1)`, as cheap as the next one. So lanes stand one step apart and all leap together: four
 //! chains of scalar multiplications, or sixteen lanes where the CPU has AVX-512 IFMA, which multiplies 52 bits by 52.
+//!
+//! Where many generators make few outputs each, there is one generator in each lane.
 
 use super::Level;
 
 /// Outputs that are made at a time.
 pub(crate) const BLOCK: usize = 16;
+
+/// Generators that move at a time, where each makes few outputs.
+pub(crate) const TOGETHER: usize = 8;
 
 /// What a step multiplies the state by.
 const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;
@@ -36,6 +41,9 @@ pub trait Steps: Copy + Send + Sync {
 
     /// The next outputs.
     fn block(self, at: &mut Self::State, out: &mut [u64; BLOCK]);
+
+    /// The next `N` outputs of several generators, which move on.
+    fn outputs<const N: usize>(self, states: &mut [u128; TOGETHER], incs: &[u128; TOGETHER]) -> [[u64; TOGETHER]; N];
 
     /// Bit `k` tells whether the low half of `x[k]` is below `limit`.
     fn low_below(self, x: &[u64; BLOCK], limit: u64) -> u32;
@@ -114,6 +122,18 @@ impl Steps for Portable {
     }
 
     #[inline(always)]
+    fn outputs<const N: usize>(self, states: &mut [u128; TOGETHER], incs: &[u128; TOGETHER]) -> [[u64; TOGETHER]; N] {
+        let mut all = [[0; TOGETHER]; N];
+        for (lane, (state, inc)) in states.iter_mut().zip(incs).enumerate() {
+            for out in &mut all {
+                *state = state.wrapping_mul(MULTIPLIER).wrapping_add(*inc);
+                out[lane] = output(*state);
+            }
+        }
+        all
+    }
+
+    #[inline(always)]
     fn low_below(self, x: &[u64; BLOCK], limit: u64) -> u32 {
         x.iter().enumerate().fold(0, |bits, (k, x)| bits | u32::from(u64::from(*x as u32) < limit) << k)
     }
@@ -126,7 +146,7 @@ impl Steps for Portable {
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
-    use super::{Portable, Stepping, Steps, BLOCK, POWERS};
+    use super::{Portable, Stepping, Steps, BLOCK, MULTIPLIER, POWERS, TOGETHER};
     use std::arch::is_x86_feature_detected;
     use std::arch::x86_64::*;
 
@@ -268,15 +288,72 @@ mod x86_64 {
         unsafe {
             let power = splat(POWERS[BLOCK - 1].0);
             for (parts, out) in at.next.iter_mut().zip(out.chunks_exact_mut(LANES)) {
-                let [low, middle, high] = parts.0;
-                let whole_low = _mm512_or_si512(low, _mm512_slli_epi64::<52>(middle));
-                let whole_high = _mm512_or_si512(_mm512_srli_epi64::<12>(middle), _mm512_slli_epi64::<40>(high));
-                let mixed = _mm512_xor_si512(whole_low, whole_high);
-                let turned = _mm512_rorv_epi64(mixed, _mm512_srli_epi64::<58>(whole_high));
-                _mm512_storeu_si512(out.as_mut_ptr().cast(), turned);
+                _mm512_storeu_si512(out.as_mut_ptr().cast(), output(whole(*parts)));
                 *parts = multiply_add(*parts, power, at.leap);
             }
         }
+    }
+
+    /// The low and the high halves of numbers.
+    ///
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn whole(parts: Parts) -> [__m512i; 2] {
+        let [low, middle, high] = parts.0;
+        let low = _mm512_or_si512(low, _mm512_slli_epi64::<52>(middle));
+        [low, _mm512_or_si512(_mm512_srli_epi64::<12>(middle), _mm512_slli_epi64::<40>(high))]
+    }
+
+    /// The outputs of states.
+    ///
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn output([low, high]: [__m512i; 2]) -> __m512i {
+        _mm512_rorv_epi64(_mm512_xor_si512(low, high), _mm512_srli_epi64::<58>(high))
+    }
+
+    /// Eight numbers in lanes.
+    ///
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn spread(x: &[u128; LANES]) -> Parts {
+        let x = x.as_ptr().cast::<__m512i>();
+        // SAFETY: eight numbers of 128 bits are two registers.
+        let (a, b) = unsafe { (_mm512_loadu_si512(x), _mm512_loadu_si512(x.add(1))) };
+        let low = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), b);
+        let high = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15), b);
+        let mask = _mm512_set1_epi64(LOW_52 as i64);
+        let middle = _mm512_or_si512(_mm512_srli_epi64::<52>(low), _mm512_slli_epi64::<12>(high));
+        Parts([_mm512_and_si512(low, mask), _mm512_and_si512(middle, mask), _mm512_srli_epi64::<40>(high)])
+    }
+
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn outputs<const N: usize>(states: &mut [u128; LANES], incs: &[u128; LANES]) -> [[u64; LANES]; N] {
+        let mut all = [[0; LANES]; N];
+        // SAFETY: by this function's contract; a row of `all` is a register, all states are two.
+        unsafe {
+            let (mut parts, incs, power) = (spread(states), spread(incs), splat(MULTIPLIER));
+            for out in &mut all {
+                parts = multiply_add(parts, power, incs);
+                _mm512_storeu_si512(out.as_mut_ptr().cast(), output(whole(parts)));
+            }
+            let [low, high] = whole(parts);
+            let to = states.as_mut_ptr().cast::<__m512i>();
+            let first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+            let last = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+            _mm512_storeu_si512(to, _mm512_permutex2var_epi64(low, first, high));
+            _mm512_storeu_si512(to.add(1), _mm512_permutex2var_epi64(low, last, high));
+        }
+        all
     }
 
     /// # Safety
@@ -324,6 +401,16 @@ mod x86_64 {
         }
 
         #[inline(always)]
+        fn outputs<const N: usize>(
+            self,
+            states: &mut [u128; TOGETHER],
+            incs: &[u128; TOGETHER],
+        ) -> [[u64; TOGETHER]; N] {
+            // SAFETY: this token proves it.
+            unsafe { outputs(states, incs) }
+        }
+
+        #[inline(always)]
         fn low_below(self, x: &[u64; BLOCK], limit: u64) -> u32 {
             // SAFETY: this token proves it.
             unsafe { low_below(x, limit) }
@@ -367,11 +454,29 @@ mod tests {
         }
     }
 
+    struct Together(u64);
+
+    impl Stepping for Together {
+        type Output = ();
+
+        fn run<S: Steps>(self, steps: S) {
+            let mut rngs: [Pcg64; TOGETHER] = std::array::from_fn(|k| Pcg64::from_numpy_seed(self.0 ^ (k as u64) << 9));
+            let mut states = rngs.each_ref().map(|rng| rng.position().0);
+            let incs = rngs.each_ref().map(|rng| rng.position().1);
+            for _ in 0..100 {
+                let outputs = steps.outputs::<3>(&mut states, &incs);
+                assert_eq!(outputs, std::array::from_fn(|_| rngs.each_mut().map(Pcg64::next_u64)));
+                assert_eq!(states, rngs.each_ref().map(|rng| rng.position().0));
+            }
+        }
+    }
+
     #[test]
     fn every_way_makes_the_same_outputs() {
         for seed in (0..50).chain([u64::MAX, 1 << 63]) {
             for level in Level::supported() {
                 run_steps(level, Agrees(seed));
+                run_steps(level, Together(seed));
             }
             Agrees(seed).run(Portable);
         }

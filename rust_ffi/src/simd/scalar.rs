@@ -144,7 +144,12 @@ macro_rules! one_lane {
 one_lane!(f32);
 one_lane!(f64);
 
-impl Lanes32<Scalar> for One<f32> {}
+impl Lanes32<Scalar> for One<f32> {
+    #[inline(always)]
+    fn has_bit<const BIT: u32>(self) -> bool {
+        self.0.to_bits() >> BIT & 1 == 1
+    }
+}
 
 impl Lanes64<Scalar> for One<f64> {
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! Copies to memory past the caches, for results that nobody reads soon.
+//! Hints to the caches: copies past them, for results that nobody reads soon, and fetches ahead of need.
 
 use super::Level;
 
@@ -18,9 +18,17 @@ pub fn fence() {
     x86_64::fence();
 }
 
+/// Begins to fetch the place of `x` from memory.
+#[inline(always)]
+pub fn fetch<T>(x: &T) {
+    #[cfg(target_arch = "x86_64")]
+    x86_64::fetch(x);
+    let _ = x;
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
-    use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
+    use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_prefetch, _mm_sfence, _mm_stream_si128, _MM_HINT_T0};
 
     const LINE: usize = 64;
 
@@ -38,6 +46,12 @@ mod x86_64 {
             }
         }
         true
+    }
+
+    #[inline(always)]
+    pub fn fetch<T>(x: &T) {
+        // SAFETY: SSE is part of every x86-64 CPU, and the hint reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(x).cast()) };
     }
 
     pub fn fence() {

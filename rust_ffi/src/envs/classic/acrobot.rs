@@ -1,10 +1,9 @@
 //! `Acrobot-v1`: swing a two-link arm up by the joint between the links. After Sutton (1996), in Gymnasium's form.
 //! Masses, lengths and moments of inertia of both links are 1, their centres in the middle.
 
-use super::control::{clip, constant, four_uniform, Choice, Control, Moved, Row, Seen, State};
+use super::control::{clip, constant, uniform, Choice, Control, Moved, Row, Seen, State};
 use crate::engine::config::Config;
 use crate::engine::error::Result;
-use crate::engine::rng::Pcg64;
 use crate::simd::{trig, Lanes, Mask, Real, Simd};
 use serde_json::{json, Map, Value};
 use std::f64::consts::{FRAC_PI_2, PI};
@@ -95,6 +94,7 @@ impl Control for Acrobot {
     const ACTION: Choice = Choice::Discrete(3);
     const NANOSECONDS: usize = 20;
     const OPTIONS: [(&'static str, f64); 2] = [("low", -0.1), ("high", 0.1)];
+    const DRAWS: usize = 4;
 
     fn read(config: &mut Config) -> Result<Self> {
         Ok(Acrobot { nips: config.choice("book_or_nips", &EQUATIONS)? == 1 })
@@ -110,8 +110,8 @@ impl Control for Acrobot {
 
     /// Rounded to 32 bits, as Gymnasium rounds it.
     #[inline(always)]
-    fn start(&self, rng: &mut Pcg64, options: [f64; 2]) -> State<f64> {
-        four_uniform(rng, options).map(|x| f64::from(x as f32))
+    fn start(&self, drawn: State<f64>, options: [f64; 2]) -> State<f64> {
+        drawn.map(|x| f64::from(uniform(x, options) as f32))
     }
 
     /// One step of the classical Runge-Kutta method.

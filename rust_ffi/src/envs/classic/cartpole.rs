@@ -1,9 +1,8 @@
 //! `CartPole-v1`: balance a pole on a cart. After Barto, Sutton and Anderson (1983), in Gymnasium's form.
 
-use super::control::{constant, four_uniform, Choice, Control, Moved, Row, Seen, State};
+use super::control::{constant, uniform, Choice, Control, Moved, Row, Seen, State};
 use crate::engine::config::Config;
 use crate::engine::error::Result;
-use crate::engine::rng::Pcg64;
 use crate::simd::{Lanes, Mask, Real, Simd};
 use serde_json::{json, Map, Value};
 
@@ -48,6 +47,7 @@ impl Control for CartPole {
     const ACTION: Choice = Choice::Discrete(2);
     const NANOSECONDS: usize = 3;
     const OPTIONS: [(&'static str, f64); 2] = [("low", -0.05), ("high", 0.05)];
+    const DRAWS: usize = 4;
 
     fn read(config: &mut Config) -> Result<Self> {
         let sutton_barto_reward = config.boolean("sutton_barto_reward", false)?;
@@ -76,8 +76,8 @@ impl Control for CartPole {
     }
 
     #[inline(always)]
-    fn start(&self, rng: &mut Pcg64, options: [f64; 2]) -> State<f64> {
-        four_uniform(rng, options)
+    fn start(&self, drawn: State<f64>, options: [f64; 2]) -> State<f64> {
+        drawn.map(|x| uniform(x, options))
     }
 
     #[inline(always)]

@@ -10,11 +10,10 @@
 //!   the angle of the slope, three times the position, has 32 bits for every narrow state;
 //! * the pull on the car, force and slope together, is rounded term by term for a 32-bit action, unless replaced.
 
-use super::control::{clip, constant, Choice, Control, Moved, Row, Seen, State};
+use super::control::{clip, constant, uniform, Choice, Control, Moved, Row, Seen, State};
 use super::mountain_car::{goal_velocity, COLUMNS, HIGH, LOW, MAX_SPEED, OBSERVED, OPTIONS};
 use crate::engine::config::Config;
 use crate::engine::error::Result;
-use crate::engine::rng::Pcg64;
 use crate::simd::{Lanes, Mask, Real, Simd};
 use serde_json::{json, Map, Value};
 
@@ -38,6 +37,7 @@ impl Control for ContinuousMountainCar {
     const ACTION: Choice = Choice::Box { name: "force", bound: 1.0 };
     const NANOSECONDS: usize = 2;
     const OPTIONS: [(&'static str, f64); 2] = OPTIONS;
+    const DRAWS: usize = 1;
 
     fn read(config: &mut Config) -> Result<Self> {
         let goal_velocity = config.number("goal_velocity", 0.0, "a finite number", f64::is_finite)?;
@@ -53,8 +53,8 @@ impl Control for ContinuousMountainCar {
     }
 
     #[inline(always)]
-    fn start(&self, rng: &mut Pcg64, [low, high]: [f64; 2]) -> State<f64> {
-        [rng.uniform(low, high), 0.0, 0.0, 0.0]
+    fn start(&self, drawn: State<f64>, options: [f64; 2]) -> State<f64> {
+        [uniform(drawn[0], options), 0.0, 0.0, 0.0]
     }
 
     #[inline(always)]

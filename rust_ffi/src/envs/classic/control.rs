@@ -2,7 +2,6 @@
 
 use crate::engine::config::Config;
 use crate::engine::error::{Error, Result, Status};
-use crate::engine::rng::Pcg64;
 use crate::simd::{Lanes, Real, Simd, MOST_COLUMNS};
 use serde_json::{Map, Value};
 
@@ -73,8 +72,10 @@ pub trait Control: Send + Sync + Sized + 'static {
         let message = format!("reset option low: expected at most high ({}), got {}", options[1], options[0]);
         Err(Error::new(Status::InvalidConfig, message))
     }
-    /// The state at the start of an episode.
-    fn start(&self, rng: &mut Pcg64, options: [f64; 2]) -> State<f64>;
+    /// How many numbers are drawn for the start of an episode: 1, 2 or 4.
+    const DRAWS: usize;
+    /// The state at the start of an episode, from numbers that are uniform in [0, 1).
+    fn start(&self, drawn: State<f64>, options: [f64; 2]) -> State<f64>;
     /// One step. `single` tells that the caller's actions are 32-bit floats.
     fn step<S: Simd, R: Real>(&self, s: S, state: State<R::Lanes<S>>, action: R::Lanes<S>, single: bool)
         -> Moved<S, R>;
@@ -88,10 +89,10 @@ pub trait Control: Send + Sync + Sized + 'static {
     }
 }
 
-/// Four numbers uniform between the options, as `Generator.uniform(low, high, size=4)` draws them.
+/// A number uniform between the options, as `Generator.uniform(low, high)` makes it of one that is uniform in [0, 1).
 #[inline(always)]
-pub fn four_uniform(rng: &mut Pcg64, [low, high]: [f64; 2]) -> State<f64> {
-    [rng.uniform(low, high), rng.uniform(low, high), rng.uniform(low, high), rng.uniform(low, high)]
+pub fn uniform(drawn: f64, [low, high]: [f64; 2]) -> f64 {
+    low + (high - low) * drawn
 }
 
 /// Lanes of one constant, rounded to the working precision.

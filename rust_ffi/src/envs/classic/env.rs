@@ -1,10 +1,11 @@
 //! An environment of the engine, made of the rules of a [`Control`].
 #![allow(clippy::needless_range_loop)] // in lanes, iterators would not all be inlined
 
-use super::control::{Choice, Control, MOST_STATE};
+use super::control::{Choice, Control, State, MOST_STATE};
 use crate::engine::actions::Actions;
 use crate::engine::columns::{Columns, Dtype, Element};
 use crate::engine::config::{kind, Config};
+use crate::engine::draws;
 use crate::engine::error::{did_you_mean, Error, Result, Status};
 use crate::engine::rng::Pcg64;
 use crate::engine::spec::{Agent, Field, Parameter, Space, Spec};
@@ -160,14 +161,17 @@ impl<G: Control, R: Real + Element> Environment for Classic<G, R> {
 
     fn reset(&self, state: &mut Columns, row: usize, rng: &mut Pcg64, _seeded: bool, options: &Value) {
         let options = read_options::<G, R>(options).unwrap_or(G::OPTIONS.map(|(_, default)| default));
-        let start = self.game.start(rng, options);
-        for (column, x) in state.first_mut::<R, MOST_STATE>().into_iter().zip(start).take(G::COLUMNS.len()) {
-            column[row] = R::from_f64(x);
-        }
+        let mut drawn = [0.0; MOST_STATE];
+        drawn[..G::DRAWS].fill_with(|| rng.next_f64());
+        self.write_start(&mut state.first_mut(), row, drawn, options);
     }
 
     fn reset_rows(&self, level: Level, state: &mut Columns, rows: &[u32], rngs: &mut [Pcg64]) {
-        simd::run(level, Restart { env: self, state, rows, rngs });
+        match G::DRAWS {
+            1 => self.restart::<1>(level, state, rows, rngs),
+            2 => self.restart::<2>(level, state, rows, rngs),
+            _ => self.restart::<MOST_STATE>(level, state, rows, rngs),
+        }
     }
 
     fn step(&self, turn: Turn<'_, '_, Self>) {
@@ -197,6 +201,23 @@ impl<G: Control, R: Real + Element> Environment for Classic<G, R> {
 }
 
 impl<G: Control, R: Real + Element> Classic<G, R> {
+    fn restart<const N: usize>(&self, level: Level, state: &mut Columns, rows: &[u32], rngs: &mut [Pcg64]) {
+        let options = G::OPTIONS.map(|(_, default)| default);
+        let mut columns = state.first_mut();
+        draws::doubles::<N>(level, rngs, rows, |row, few| {
+            let drawn = std::array::from_fn(|k| few.get(k).copied().unwrap_or_default());
+            self.write_start(&mut columns, row, drawn, options);
+        });
+    }
+
+    #[inline(always)]
+    fn write_start(&self, columns: &mut [&mut [R]; MOST_STATE], row: usize, drawn: State<f64>, options: [f64; 2]) {
+        let start = self.game.start(drawn, options);
+        for k in 0..G::COLUMNS.len() {
+            columns[k][row] = R::from_f64(start[k]);
+        }
+    }
+
     #[inline(always)]
     fn observe_one(&self, columns: &[&[R]; MOST_STATE], row: usize, out: &mut [f32]) {
         let mut state = [R::Lanes::<Scalar>::splat(Scalar, R::ZERO); MOST_STATE];
@@ -214,31 +235,6 @@ impl<G: Control, R: Real + Element> Classic<G, R> {
     fn retouch(&self, columns: &[&[R]; MOST_STATE], clock: &[u32], row: usize, out: &mut [f32]) {
         if G::SEES_FIRST && clock[row] == 0 {
             self.game.see_first(columns.map(|column| column.get(row).map_or(0.0, |x| x.to_f64())), out);
-        }
-    }
-}
-
-/// New episodes: a plain loop, compiled for the best multiplications.
-struct Restart<'a, G, R> {
-    env: &'a Classic<G, R>,
-    state: &'a mut Columns,
-    rows: &'a [u32],
-    rngs: &'a mut [Pcg64],
-}
-
-impl<G: Control, R: Real + Element> Kernel for Restart<'_, G, R> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        let options = G::OPTIONS.map(|(_, default)| default);
-        let columns = self.state.first_mut::<R, MOST_STATE>();
-        for &row in self.rows {
-            let row = row as usize;
-            let start = self.env.game.start(&mut self.rngs[row], options);
-            for k in 0..G::COLUMNS.len() {
-                columns[k][row] = R::from_f64(start[k]);
-            }
         }
     }
 }

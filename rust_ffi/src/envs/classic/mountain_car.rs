@@ -1,9 +1,8 @@
 //! `MountainCar-v0`: rock a weak car out of a valley. After Moore (1990), in Gymnasium's form.
 
-use super::control::{clip, constant, Choice, Control, Moved, Row, Seen, State};
+use super::control::{clip, constant, uniform, Choice, Control, Moved, Row, Seen, State};
 use crate::engine::config::Config;
 use crate::engine::error::Result;
-use crate::engine::rng::Pcg64;
 use crate::simd::{Lanes, Mask, Real, Simd};
 use serde_json::{json, Map, Value};
 
@@ -43,6 +42,7 @@ impl Control for MountainCar {
     const ACTION: Choice = Choice::Discrete(3);
     const NANOSECONDS: usize = 2;
     const OPTIONS: [(&'static str, f64); 2] = OPTIONS;
+    const DRAWS: usize = 1;
 
     fn read(config: &mut Config) -> Result<Self> {
         let goal_velocity = config.number("goal_velocity", 0.0, "a finite number", f64::is_finite)?;
@@ -58,8 +58,8 @@ impl Control for MountainCar {
     }
 
     #[inline(always)]
-    fn start(&self, rng: &mut Pcg64, [low, high]: [f64; 2]) -> State<f64> {
-        [rng.uniform(low, high), 0.0, 0.0, 0.0]
+    fn start(&self, drawn: State<f64>, options: [f64; 2]) -> State<f64> {
+        [uniform(drawn[0], options), 0.0, 0.0, 0.0]
     }
 
     #[inline(always)]

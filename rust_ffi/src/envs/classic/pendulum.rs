@@ -1,9 +1,8 @@
 //! `Pendulum-v1`: swing a pendulum up with a torque too weak to lift it at once. Gymnasium's form.
 
-use super::control::{clip, constant, Choice, Control, Moved, Row, Seen, State};
+use super::control::{clip, constant, uniform, Choice, Control, Moved, Row, Seen, State};
 use crate::engine::config::Config;
 use crate::engine::error::{Error, Result, Status};
-use crate::engine::rng::Pcg64;
 use crate::simd::{Lanes, Real, Simd};
 use serde_json::{json, Map, Value};
 use std::f64::consts::PI;
@@ -41,6 +40,7 @@ impl Control for Pendulum {
     const ACTION: Choice = Choice::Box { name: "torque", bound: MAX_TORQUE };
     const NANOSECONDS: usize = 6;
     const OPTIONS: [(&'static str, f64); 2] = [("x_init", PI), ("y_init", 1.0)];
+    const DRAWS: usize = 2;
 
     fn read(config: &mut Config) -> Result<Self> {
         Ok(Pendulum { g: config.number("g", 10.0, "a finite number", f64::is_finite)? })
@@ -65,8 +65,8 @@ impl Control for Pendulum {
     }
 
     #[inline(always)]
-    fn start(&self, rng: &mut Pcg64, [x, y]: [f64; 2]) -> State<f64> {
-        [rng.uniform(-x, x), rng.uniform(-y, y), 0.0, 0.0]
+    fn start(&self, drawn: State<f64>, [x, y]: [f64; 2]) -> State<f64> {
+        [uniform(drawn[0], [-x, x]), uniform(drawn[1], [-y, y]), 0.0, 0.0]
     }
 
     /// The two products with the torque are rounded to the precision of the actions, as Gymnasium's are.

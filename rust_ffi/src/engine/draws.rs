@@ -1,0 +1,146 @@
+//! Draws of many generators at a time: the same numbers as one by one, several in the lanes of a register.
+
+use super::rng::{Pcg64, TWO_M53};
+use crate::simd::pcg64::{run_steps, Stepping, Steps, TOGETHER};
+use crate::simd::stream::fetch;
+use crate::simd::Level;
+
+/// How many generators ahead one is fetched: they lie far apart, in no order that the CPU would foresee.
+const AHEAD: usize = 2 * TOGETHER;
+
+/// Draws `N` doubles in [0, 1) for each of `rows`, in the order of [`Pcg64::next_f64`], and hands them to `take` with
+/// the row.
+pub fn doubles<const N: usize>(level: Level, rngs: &mut [Pcg64], rows: &[u32], take: impl FnMut(usize, [f64; N])) {
+    run_steps(level, Doubles { rngs, rows, take });
+}
+
+struct Doubles<'a, const N: usize, F> {
+    rngs: &'a mut [Pcg64],
+    rows: &'a [u32],
+    take: F,
+}
+
+impl<const N: usize, F: FnMut(usize, [f64; N])> Stepping for Doubles<'_, N, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Steps>(mut self, steps: S) {
+        let (groups, rest) = self.rows.as_chunks::<TOGETHER>();
+        for (k, rows) in groups.iter().enumerate() {
+            for &row in self.rows.iter().skip(k * TOGETHER + AHEAD).take(TOGETHER) {
+                if let Some(later) = self.rngs.get(row as usize) {
+                    fetch(later);
+                }
+            }
+            let places = rows.map(|row| self.rngs[row as usize].position());
+            let mut states = places.map(|(state, _)| state);
+            let outputs = steps.outputs::<N>(&mut states, &places.map(|(_, inc)| inc));
+            let doubles = outputs.map(|outputs| outputs.map(|x| (x >> 11) as f64 * TWO_M53));
+            for (lane, &row) in rows.iter().enumerate() {
+                self.rngs[row as usize].set_stream(states[lane], places[lane].1);
+                (self.take)(row as usize, std::array::from_fn(|k| doubles[k][lane]));
+            }
+        }
+        for &row in rest {
+            let rng = &mut self.rngs[row as usize];
+            (self.take)(row as usize, std::array::from_fn(|_| rng.next_f64()));
+        }
+    }
+}
+
+/// Draws an integer in [0, n) from each generator, as [`Pcg64::below`] does.
+pub fn integers_below(level: Level, rngs: &mut [Pcg64], n: u64, out: &mut [i64]) {
+    run_steps(level, Integers { rngs, n, out });
+}
+
+struct Integers<'a> {
+    rngs: &'a mut [Pcg64],
+    n: u64,
+    out: &'a mut [i64],
+}
+
+impl Stepping for Integers<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Steps>(self, steps: S) {
+        let (groups, rest) = self.rngs.as_chunks_mut::<TOGETHER>();
+        let (outs, rest_out) = self.out.as_chunks_mut::<TOGETHER>();
+        let short = u32::try_from(self.n).ok().filter(|n| *n > 1);
+        for (rngs, out) in groups.iter_mut().zip(outs) {
+            match short.and_then(|n| Some((n, halves(steps, rngs)?))) {
+                Some((n, halves)) => {
+                    for ((out, rng), bits) in out.iter_mut().zip(rngs).zip(halves) {
+                        *out = i64::from(rng.below_from(bits, n));
+                    }
+                }
+                None => {
+                    for (out, rng) in out.iter_mut().zip(rngs) {
+                        *out = rng.below(self.n) as i64;
+                    }
+                }
+            }
+        }
+        for (out, rng) in rest_out.iter_mut().zip(rest) {
+            *out = rng.below(self.n) as i64;
+        }
+    }
+}
+
+/// The next 32-bit draw of each generator; None if some have a half left and some have not.
+#[inline(always)]
+fn halves<S: Steps>(steps: S, rngs: &mut [Pcg64; TOGETHER]) -> Option<[u32; TOGETHER]> {
+    let left = rngs.iter().filter(|rng| rng.has_half()).count();
+    if left == TOGETHER {
+        return Some(rngs.each_mut().map(Pcg64::next_u32));
+    }
+    if left > 0 {
+        return None;
+    }
+    let places = rngs.each_ref().map(Pcg64::position);
+    let mut states = places.map(|(state, _)| state);
+    let [outputs] = steps.outputs::<1>(&mut states, &places.map(|(_, inc)| inc));
+    for (lane, rng) in rngs.iter_mut().enumerate() {
+        rng.set_stream(states[lane], places[lane].1);
+        rng.keep_half((outputs[lane] >> 32) as u32);
+    }
+    Some(outputs.map(|x| x as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn generators(count: usize) -> Vec<Pcg64> {
+        (0..count as u64).map(|seed| Pcg64::from_numpy_seed(seed * 77 + 5)).collect()
+    }
+
+    #[test]
+    fn many_generators_draw_what_each_draws_alone() {
+        for level in Level::supported() {
+            for count in (0..=2 * TOGETHER + 1).chain([100]) {
+                let (mut many, mut each) = (generators(count), generators(count));
+                let rows: Vec<u32> = (0..count as u32).filter(|row| row % 3 != 1).collect();
+                for _ in 0..3 {
+                    let mut drawn = vec![[0.0; 2]; count];
+                    doubles(level, &mut many, &rows, |row, pair| drawn[row] = pair);
+                    for &row in &rows {
+                        let rng = &mut each[row as usize];
+                        assert_eq!(drawn[row as usize], [rng.next_f64(), rng.next_f64()], "{} {count}", level.name());
+                    }
+                    // Halves are left in some generators and not in others.
+                    for rng in [&mut many, &mut each].into_iter().flatten().step_by(5) {
+                        rng.next_u32();
+                    }
+                    for n in [0, 1, 2, 3, 1000, 3 << 30, 1 << 32, 1 << 40] {
+                        let mut out = vec![-1; count];
+                        integers_below(level, &mut many, n, &mut out);
+                        let expected: Vec<i64> = each.iter_mut().map(|rng| rng.below(n) as i64).collect();
+                        assert_eq!(out, expected, "{} {count} {n}", level.name());
+                    }
+                    assert_eq!(many, each);
+                }
+            }
+        }
+    }
+}
