@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from .._arguments import unknown
 from ..errors import MarlError
 from ..reference.bucket_brigade.early import early_rules
+from ..reference.bucket_brigade.rules import RUINED, SAFE
 from ._replay_data import RULES, ReplayError
 from .scenarios import OWNERSHIP, Scenario
 
@@ -131,7 +133,7 @@ def _old_head(values: Mapping[str, Any]) -> dict[str, Any]:
         early = {name: fields[name] for name in ("rho_ignite", "N_spark")}
         if not _is_early(early):
             raise ReplayError(f"replay: scenario: expected rho_ignite, 0 to 1, and N_spark, a whole number, got {early}")
-        scenario, _ = early_rules(fields)
+        scenario, _ = early_rules(fields, _phase_order(values["nights"]))
         return {"scenario": scenario, "rules": "python-2025-11", "early": early}
     first = values["nights"][0]
     rows = first.get("actions") if isinstance(first, Mapping) else None
@@ -148,6 +150,19 @@ def _old_head(values: Mapping[str, Any]) -> dict[str, Any]:
         return {"scenario": Scenario.from_dict({**fields, "max_nights": None}), "rules": "core"}
     fields |= {"max_nights": None, "termination": "no_fire"}
     return {"scenario": Scenario.from_dict(fields), "rules": "python"}
+
+
+def _phase_order(records: list[Any]) -> str:
+    """Which of the first days' two orders was played: only where fires spread before they ruin their house can a house
+    be safe one evening and a ruin the next."""
+    for before, after in itertools.pairwise(records):
+        try:
+            evenings = zip(before["houses"], after["houses"])
+        except (TypeError, KeyError):
+            break  # no records: whoever reads them says what is wrong
+        if any(a == SAFE and b == RUINED for a, b in evenings):
+            return "spread_first"
+    return "burn_out_first"
 
 
 def _records(records: list[Any], scenario: Scenario) -> dict[str, Any]:
