@@ -161,3 +161,21 @@ def test_five_hundred_games_by_the_reference():
 def test_averages_of_ten_thousand_games_are_the_published_ones(name, seed, random, specialist):
     found = [float(np.mean(each)) for each in all_at_once(name, seed, 10_000)]
     assert found == pytest.approx([random, specialist], rel=1e-14, abs=2e-13)
+
+
+@pytest.mark.slow
+def test_the_published_average_of_the_frozen_profile():
+    """A hero and three firefighters as the Python agent plays them, which takes minutes."""
+    averages = []
+    for game_seed in games(0, 10_000)[0].tolist():
+        game = PythonGame(scenario("asym_b05_k09_c05"), game_seed)
+        draws = np.random.RandomState((game_seed + 991) % (2**31 - 1))
+        team = [RichHeuristicAgent(name, i, draws) for i, name in enumerate(["hero", *["firefighter"] * 3])]
+        total, done = 0.0, False
+        while not done:
+            town = game.town
+            evening = Evening(town.houses, town.positions, town.signals, town.last_actions, town.night, town.round1_signals)
+            rewards, done = game.step(np.array([agent.act(evening) for agent in team]))
+            total += float(np.sum(rewards))
+        averages.append(total / game.town.night)
+    assert float(np.mean(averages)) == pytest.approx(-10.883405113930186, rel=1e-14)

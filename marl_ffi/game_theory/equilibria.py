@@ -123,7 +123,8 @@ class Equilibria(Sequence[Equilibrium]):
 
     def __repr__(self) -> str:
         what = "all there are" if self.complete else "there may be others"
-        lines = [f"{len(self.found)} symmetric equilibria ({what})", *map(repr, self.found)]
+        name = "equilibrium" if len(self.found) == 1 else "equilibria"
+        lines = [f"{len(self.found)} symmetric {name} ({what})", *map(repr, self.found)]
         return "\n  ".join(lines)
 
 
