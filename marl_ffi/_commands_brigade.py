@@ -186,7 +186,7 @@ def _report_nash(
     lines = [
         f"payoffs: {about['units']}; {about['num_agents']} agents, {about['num_simulations']} simulations, "
         f"seed {about['seed']}",
-        f"best response to 1 of all strategies: work {response.point[0]:.2f}, own house first "
+        f"best response to equilibrium 1, among all strategies: work {response.point[0]:.2f}, own house first "
         f"{response.point[1]:.2f}: gains {response.gain:,.1f} ± {response.gain_standard_error:,.1f}{sure}",
         "no equilibrium, but safe against an adversary: " + _mixture(security.probabilities, security.names),
     ]
