@@ -71,6 +71,11 @@ def read(values: Any) -> dict[str, Any]:
     """The arguments of `Replay` from a dictionary of any known format."""
     if not isinstance(values, Mapping):
         raise ReplayError(f"replay: expected a dictionary, got {type(values).__name__}")
+    own = "format" in values or "version" in values
+    if own:
+        for key, expected in (("format", FORMAT), ("version", VERSION)):
+            if values.get(key) != expected:
+                raise ReplayError(f"replay: {key}: expected {expected!r}, got {values.get(key)!r:.80}")
     for key in ("scenario", "nights"):
         if key not in values:
             raise ReplayError(f"replay: {key}: required, but not given")
@@ -80,17 +85,13 @@ def read(values: Any) -> dict[str, Any]:
     if not isinstance(records, list) or not records:
         raise ReplayError("replay: nights: expected a list of records, the first evening at least")
     try:
-        head = _own_head(values) if "format" in values or "version" in values else _old_head(values)
+        head = _own_head(values) if own else _old_head(values)
     except MarlError as error:
         raise ReplayError(f"replay: {error}" if not isinstance(error, ReplayError) else str(error)) from None
     return {**head, **_records(records, head["scenario"])}
 
 
 def _own_head(values: Mapping[str, Any]) -> dict[str, Any]:
-    if values.get("format") != FORMAT:
-        raise ReplayError(f"replay: format: expected {FORMAT!r}, got {values.get('format')!r:.80}")
-    if values.get("version") != VERSION:
-        raise ReplayError(f"replay: version: expected {VERSION}, got {values.get('version')!r:.80}")
     for key in values:
         if key not in KEYS:
             raise unknown(key, "replay key", KEYS)
