@@ -220,8 +220,8 @@ def ranking(
         axes.plot([agent.low, agent.high], [row, row], color=colour, linewidth=2.2, solid_capstyle="round")
         axes.plot(agent.effect, row, "o", color=colour, markersize=8)
         axes.annotate(
-            f"{agent.effect:+,.0f}".replace("-", "\N{MINUS SIGN}"), (agent.effect, row), (0, 8), textcoords="offset points", ha="center", fontsize=9,
-            color=INK,
+            f"{agent.effect:+,.0f}".replace("-", "\N{MINUS SIGN}"), (agent.effect, row), (0, 8), ha="center", fontsize=9,
+            textcoords="offset points", color=INK,
         )  # fmt: skip
     axes.set_yticks(rows, [f"{agent.name}\n{agent.games:,} games" for agent in ranks.agents])
     axes.set_ylim(-0.6, len(rows) - 0.2)
