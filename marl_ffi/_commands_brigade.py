@@ -41,11 +41,26 @@ Command = Callable[..., Any]
 PICTURES = (".png", ".svg", ".pdf")
 
 
-def _picture(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
-    """The path, if its ending is that of a picture: known before the work begins."""
+def _writable(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
+    """The path, whose directory is made if it is not there: where that fails, it does before the work begins."""
+    if path is not None and path != "-":
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise click.BadParameter(f"{path!r}: its directory cannot be made: {error.strerror}") from None
+    return path
+
+
+def _picture(context: click.Context, parameter: click.Parameter, path: str | None) -> str | None:
+    """The path, if its ending is that of a picture too."""
     if path is not None and Path(path).suffix.lower() not in PICTURES:
         raise click.BadParameter(f"expected a name that ends in {', '.join(PICTURES)}, got {path!r}")
-    return path
+    return _writable(context, parameter, path)
+
+
+def _output(name: str, variable: str, text: str) -> Callable[[Command], Command]:
+    """An option for a file that is written."""
+    return click.option(name, variable, type=click.Path(dir_okay=False), callback=_writable, help=text)
 
 
 def _shared(command: Command) -> Command:
@@ -56,7 +71,7 @@ def _shared(command: Command) -> Command:
         ),
         click.option(
             "--json", "json_file", type=click.Path(dir_okay=False, allow_dash=True), is_flag=False, flag_value="-",
-            help="Everything as JSON, to a file; without one, on standard output instead of the table.",
+            callback=_writable, help="Everything as JSON, to a file; without one, on standard output instead of the table.",
         ),
         click.option("--threads", type=click.IntRange(min=1), help="Most threads; results do not depend on it."),
         click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0, max=2**63 - 1)),
@@ -90,8 +105,8 @@ def _finish(data: dict[str, Any], json_file: str | None, report: Callable[[], No
 @click.option("--simulations", default=1000, show_default=True, type=click.IntRange(min=2), help="Per payoff.")
 @click.option("--search", is_flag=True, help="Double oracle: add better strategies until none is found.")
 @click.option("--seats", is_flag=True, help="Let seats differ: pure equilibria by best responses in turn.")
-@click.option("--csv", "csv_file", type=click.Path(dir_okay=False), help="Write the payoff table.")
-@click.option("--nfg", "nfg_file", type=click.Path(dir_okay=False), help="Write the game for Gambit.")
+@_output("--csv", "csv_file", "Write the payoff table.")
+@_output("--nfg", "nfg_file", "Write the game for Gambit.")
 @_shared
 def nash_command(
     scenario: str, strategies: str, agents: int | None, simulations: int, search: bool, seats: bool,
@@ -155,9 +170,9 @@ def _report_nash(
     about: dict[str, Any], game: SymmetricGame, found: Equilibria, response: BestResponse, security: Maxmin
 ) -> None:
     what = "all there are" if found.complete else "there may be others"
-    _console.line(
-        f"{about['scenario']}: {len(found)} symmetric equilibria among {len(game.names)} strategies ({what})"
-    )
+    equilibria = _console.count(len(found), "symmetric equilibrium", "symmetric equilibria")
+    among = _console.count(len(game.names), "strategy", "strategies")
+    _console.line(f"{about['scenario']}: {equilibria} among {among} ({what})")
     rows = []
     for number, each in enumerate(found, 1):
         for place, i in enumerate(each.support):
@@ -171,14 +186,14 @@ def _report_nash(
     lines = [
         f"payoffs: {about['units']}; {about['num_agents']} agents, {about['num_simulations']} simulations, "
         f"seed {about['seed']}",
-        f"best response to 1 of all strategies: work {response.point[0]:.2f}, own house first "
+        f"best response to equilibrium 1, among all strategies: work {response.point[0]:.2f}, own house first "
         f"{response.point[1]:.2f}: gains {response.gain:,.1f} ± {response.gain_standard_error:,.1f}{sure}",
         "no equilibrium, but safe against an adversary: " + _mixture(security.probabilities, security.names),
     ]
     if "double_oracle" in about:
         oracle = about["double_oracle"]
         how = "converged" if oracle["converged"] else "did not converge"
-        lines.append(f"the double oracle {how} in {oracle['iterations']} rounds")
+        lines.append(f"the double oracle {how} in {_console.count(oracle['iterations'], 'round')}")
     for line in lines:
         _console.line(line)
 
@@ -223,8 +238,8 @@ def _seats(
 @click.option("--generations", default=20, show_default=True, type=click.IntRange(min=0))
 @click.option("--games", default=100, show_default=True, type=click.IntRange(min=2), help="Per individual.")
 @click.option("--patience", type=click.IntRange(min=1), help="Stop after so many generations without a gain.")
-@click.option("--checkpoint", type=click.Path(dir_okay=False), help="Written each generation; gone on from if there.")
-@click.option("--csv", "csv_file", type=click.Path(dir_okay=False), help="Write the history.")
+@_output("--checkpoint", "checkpoint", "Written each generation; gone on from if there.")
+@_output("--csv", "csv_file", "Write the history.")
 @_shared
 def evolve_command(
     scenario: str, method: str, team: str, population: int, generations: int, games: int, patience: int | None,
@@ -250,7 +265,8 @@ def evolve_command(
         rows.sort(key=lambda row: -float(row[1].replace(",", "")))
         _console.table(f"{scenario}, {team} team: fitness in new games", ("strategy", "fitness", "±"), rows)
         _console.line(f"evolved: works with probability {work:.3f}, at its own burning house first with {own:.3f}")
-        _console.line(f"fitness: {result.units}; {result.num_generations - 1} generations, seed {result.seed}")
+        bred = _console.count(result.num_generations - 1, "generation")
+        _console.line(f"fitness: {result.units}; {bred}, seed {result.seed}")
 
     _finish(data, json_file, report)
     if csv_file:
@@ -268,7 +284,7 @@ def evolve_command(
 @click.option("--strategies", default=",".join(ARCHETYPES), show_default=True, help="Archetypes, with commas.")
 @click.option("--games", default=2000, show_default=True, type=click.IntRange(min=1))
 @click.option("--team-size", default=4, show_default=True, type=click.IntRange(min=1, max=255))
-@click.option("--csv", "csv_file", type=click.Path(dir_okay=False), help="Write the games, a row each.")
+@_output("--csv", "csv_file", "Write the games, a row each.")
 @_shared
 def tournament_command(
     scenarios: tuple[str, ...], strategies: str, games: int, team_size: int, csv_file: str | None, seed: int,

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from . import _console
 from .bench import Disagreement
 from .bucket_brigade import Replay, ReplayError, scenario
 
@@ -63,7 +64,7 @@ def replay_command(
     if output is None or night is not None:
         click.echo(replay.text(night, color=sys.stdout.isatty()))
     else:
-        click.echo(f"{output}: {replay.num_nights} nights, seed {replay.seed}")
+        click.echo(f"{output}: {_console.count(replay.num_nights, 'night')}, seed {replay.seed}")
     if verified is not None:
         click.echo(f"verified: {verified}")
 
@@ -90,6 +91,7 @@ def _verify(replay: Replay, seed: int | None) -> str:
 
 
 def _write(replay: Replay, output: str) -> None:
+    Path(output).parent.mkdir(parents=True, exist_ok=True)
     if Path(output).suffix.lower() == ".txt":
         Path(output).write_text(replay.text() + "\n", encoding="utf-8")
     else:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-__all__ = ["heading", "line", "table", "track"]
+__all__ = ["count", "heading", "line", "table", "track"]
 
 Item = TypeVar("Item")
 
@@ -16,6 +16,11 @@ STYLES = {"FAIL": "bold red", "failed": "bold red", "pass": "green", "ok": "gree
 def line(text: str = "") -> None:
     """One line of output."""
     print(text, flush=True)
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """A number of things in words: `1 game`, `2 games`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def heading(text: str) -> None:
@@ -35,9 +40,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], num
     except ModuleNotFoundError:
         _plain_table(title, columns, rows, numbers_from)
         return
-    drawn = Table(
-        title=title or None, box=SIMPLE_HEAD, title_justify="left", title_style="bold", header_style="bold"
-    )
+    drawn = Table(box=SIMPLE_HEAD, header_style="bold")
     for index, name in enumerate(columns):
         drawn.add_column(
             name, justify="right" if index >= numbers_from else "left", no_wrap=index >= numbers_from
@@ -47,7 +50,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], num
         drawn.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
     sys.stdout.flush()
     # a pipe has no width; a table that is cut there would lose numbers
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140).print(drawn)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140)
+    if title:
+        # not the table's own title, which is folded to the width of the table
+        console.print(Text(title, style="bold"))
+    console.print(drawn)
 
 
 def _plain_table(

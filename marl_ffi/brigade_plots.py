@@ -163,7 +163,7 @@ def evolution(
     lower.plot(times, [each.diversity for each in history], color=INK, linewidth=1.4)
     lower.set_ylim(bottom=0)
     lower.yaxis.set_major_formatter("{x:.1f}")
-    lower.set_xlim(0, right)
+    lower.set_xlim(-0.012 * right, 1.012 * right)  # room for the first and last interval
     lower.set_xlabel("Generation")
     lower.xaxis.get_major_locator().set_params(integer=True)
     _panel_title(lower, "Diversity: mean distance between two genomes")
@@ -220,8 +220,8 @@ def ranking(
         axes.plot([agent.low, agent.high], [row, row], color=colour, linewidth=2.2, solid_capstyle="round")
         axes.plot(agent.effect, row, "o", color=colour, markersize=8)
         axes.annotate(
-            f"{agent.effect:+,.0f}", (agent.effect, row), (0, 8), textcoords="offset points", ha="center", fontsize=9,
-            color=INK,
+            f"{agent.effect:+,.0f}".replace("-", "\N{MINUS SIGN}"), (agent.effect, row), (0, 8), ha="center", fontsize=9,
+            textcoords="offset points", color=INK,
         )  # fmt: skip
     axes.set_yticks(rows, [f"{agent.name}\n{agent.games:,} games" for agent in ranks.agents])
     axes.set_ylim(-0.6, len(rows) - 0.2)

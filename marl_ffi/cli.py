@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _commands.Disagreement as error:
         _complain(str(error))
         return FAILED
+    except OSError as error:
+        return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except _commands.EXPECTED_ERRORS as error:
         return _complain(str(error))
     return result if isinstance(result, int) else OK

@@ -11,7 +11,10 @@ import numpy as np
 from marl_ffi.bucket_brigade import Game, Scenario, scenario
 from marl_ffi.reference.bucket_brigade.episodes import Episode
 
-VECTORS = json.loads((Path(__file__).parent / "golden" / "bucket_brigade_vectors.json").read_text(encoding="utf-8"))
+GOLDEN = Path(__file__).parent / "golden"
+VECTORS = json.loads((GOLDEN / "bucket_brigade_vectors.json").read_text(encoding="utf-8"))
+# actions of the original's recorded replays, the strategies and some rows of its recorded tournaments
+RECORDED = json.loads((GOLDEN / "bucket_brigade_recorded.json").read_text(encoding="utf-8"))
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import gymnasium
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from pettingzoo.utils.conversions import parallel_to_aec
 
 import marl_ffi as mf
 from marl_ffi import bucket_brigade as bb
-from marl_ffi.errors import InvalidInputError, ShapeError
+from marl_ffi.errors import InvalidInputError, ShapeError, UnknownNameError
+from marl_ffi.reference.bucket_brigade.python_engine import scenario_info
 
 BRIGADE = "BucketBrigade-v0"
 LAYOUTS = ("v1", "py_flat", "core_flat", "gym_2025_11")
@@ -105,3 +108,33 @@ def test_what_a_layout_does_not_tell_is_named():
         bb.convert_observation(np.zeros((2, 51)), "py_flat", "v1", scenario="hard")
     with pytest.raises(InvalidInputError, match="py_flat"):
         bb.convert_observation(np.zeros((2, 42)), "py_flt", "v1")
+
+
+def test_scenario_info_of_the_original_s_layouts():
+    chosen = bb.scenario("minimal_specialization")
+    core = [0.25, 0.5, 10, 10, 0.5, 0.02, 12, 4, 50, 0, 100, 0]
+    py = [0.25, 0.5, 0.02, 10, 10, 50, 0, 100, 0, 0.5, 12, 4]
+    # the engines themselves
+    game = bb.Game(chosen, 4, 0)
+    assert game.observation(0)["scenario_info"].tolist() == pytest.approx(core)
+    assert scenario_info(chosen).tolist() == pytest.approx(py)
+    expected = {
+        "core": core, "core_2025_11": core, "py": py,
+        "training": [0.25, 0.5, 0.02, 10, 10, 0.5, 12, 0, 0, 0],
+        "py_2025_11": [0.25, 0.5, 10, 10, 0.5, 0.02, 12, 0.02, 12, 4],
+        "gym_core_2025_11": [0.25, 0.5, 0.02, 10, 10, 0.5, 12, 4, 0, 0],
+    }  # fmt: skip
+    assert set(expected) == set(bb.SCENARIO_INFO)
+    for (source, given), (target, wanted) in itertools.product(expected.items(), repeat=2):
+        made = bb.convert_scenario_info([[given]], source, target, missing=-7)
+        assert made.shape == (1, 1, len(wanted)) and made.dtype == np.float32
+        told = made[0, 0] != -7
+        assert made[0, 0][told].tolist() == pytest.approx(np.array(wanted)[told])
+        if source in ("core", "py"):
+            assert told.all()
+    with pytest.raises(InvalidInputError, match="training does not tell num_agents"):
+        bb.convert_scenario_info(expected["training"], "training", "core")
+    with pytest.raises(ShapeError, match="expected 12 numbers"):
+        bb.convert_scenario_info([1, 2], "core", "py")
+    with pytest.raises(UnknownNameError, match="did you mean 'core'"):
+        bb.convert_scenario_info(core, "cor", "py")

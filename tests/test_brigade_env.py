@@ -344,8 +344,11 @@ def test_games_are_checked():
     two = Game(scenario("easy", commitment_mode="two_phase"))
     with pytest.raises(errors.InvalidInputError, match="step_two_phase"):
         two.step([[0, 0, 0]] * 4)
-    for signals in ([0, 0, 0], [0, 0, 0, 2], [[0]] * 4):
-        with pytest.raises(errors.InvalidInputError):
+    for signals, message in (
+        ([0, 0, 0], "round1_signals: expected shape"), ([0, 0, 0, 2], "agent_3, round1_signal"),
+        ([[0]] * 4, "round1_signals: expected shape"), ([[0], 0, 0, 0], "round1_signals: the rows"),
+    ):  # fmt: skip
+        with pytest.raises(errors.InvalidInputError, match=message):
             two.step_two_phase(signals, [[0, 0, 0]] * 4)
     assert two.night == 0
 

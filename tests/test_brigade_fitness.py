@@ -8,6 +8,8 @@ from brigade_support import VECTORS
 
 from marl_ffi.bucket_brigade import ARCHETYPES, FitnessEvaluator, run_heuristic_episode, scenario
 from marl_ffi.errors import DtypeError, InvalidInputError, ShapeError, UnknownNameError
+from marl_ffi.reference.bucket_brigade.agents import LegacyDecisions, decide
+from marl_ffi.reference.bucket_brigade.episodes import Episode
 
 RECORDED = VECTORS["fitness"]
 
@@ -56,6 +58,25 @@ def test_a_candidate_among_others_is_measured_alone():
     assert "points per candidate" in evaluator.units
 
 
+def test_a_candidate_among_others_in_the_original():
+    """Always in seat 0, beside teammates of one stream that goes on, in games 0, 1, 2, ... of every evaluation."""
+    evaluator = FitnessEvaluator("hard", 4, 5, 42, team="heterogeneous", decisions="original")
+    got = [evaluator.evaluate(["liar"]).means[0], evaluator.evaluate(["hero"]).means[0]]
+    mates = np.random.RandomState(42)
+    expected = []
+    for candidate in ("liar", "hero"):
+        total = 0.0
+        for seed in range(5):
+            others = mates.choice(["firefighter", "free_rider", "hero", "coordinator"], size=3, replace=True)
+            team = [ARCHETYPES[name] for name in (candidate, *others)]
+            game, draws = Episode(scenario("hard"), seed), LegacyDecisions(seed)
+            while not game.over:
+                actions = [decide(each, i, game.town.houses, draws, False) for i, each in enumerate(team)]
+                total += float(game.step(np.array(actions, np.uint8))[0])
+        expected.append(total / 5)
+    assert got == expected
+
+
 def test_all_candidates_play_the_same_games():
     evaluator = FitnessEvaluator("default", games_per_individual=50, seed=0, team="heterogeneous")
     one, two = evaluator(["hero", "hero"], 3).means
@@ -89,7 +110,6 @@ def test_fields_of_a_scenario_count():
         (InvalidInputError, {"games_per_individual": 1}, "games_per_individual"),
         (InvalidInputError, {"team": "mixed"}, "team: expected one of"),
         (InvalidInputError, {"decisions": "orginal"}, "decisions"),
-        (InvalidInputError, {"team": "heterogeneous", "decisions": "original"}, "original's fitness"),
         (UnknownNameError, {"opponents": ["heroo"]}, "did you mean 'hero'"),
         (InvalidInputError, {"seed": 2**64}, "seed"),
         (InvalidInputError, {"num_agents": 0}, "num_agents"),

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from brigade_support import scripted_actions
 
 from marl_ffi.bucket_brigade import Game, Replay, parameters, run_heuristic_episodes, scenario, strategy
+from marl_ffi.reference.bucket_brigade.episodes import Episode
+from marl_ffi.reference.bucket_brigade.rng import Pcg64
 
 LAST_SEED = 2**31 - 1
 
@@ -77,19 +80,38 @@ def test_the_chance_that_uniform_play_saves_a_house():
 
 
 @pytest.mark.parametrize(
-    ("seed", "nights"),
+    ("name", "seed", "nights"),
     [
-        (42, ["0001000000", "0002000000", "0002000100", "0002000200", "0002000200", "0002110200", "0002220200"]),
+        ("default", 0, ["0000010000", *["0000020000"] * 4, "0000120000", "0000220000"]),
+        ("default", 1, [*["0000000000"] * 3, "0001000000", "0002000000"]),
+        ("hard", 42, ["0001000000", "0002000000", "0002000100", "0002000200", "0002000200", "0002110200", "0002220200"]),
     ],
 )
-def test_the_first_nights_of_hard(seed, nights):
-    game = Game("hard", 4, seed)
+def test_first_nights_of_scripted_games(name, seed, nights):
+    game = Game(name, 4, seed)
     assert not game.houses.any()
     for night, houses in enumerate(nights):
-        actions = [[(3 * i + 7 * night + seed) % 10, (i + night) % 2, i % 2] for i in range(4)]
-        rewards, _ = game.step(actions)
+        rewards, _ = game.step(scripted_actions(4, 10, night, seed))
         assert "".join(map(str, game.houses)) == houses
-        assert np.abs(rewards).max() <= 0.5 + 0.5 + 10 * 2 + 200
+        if (name, seed, night) == ("default", 0, 0):
+            assert rewards.tolist() == [90.5, 89.5, 90.5, 89.5]
+
+
+@pytest.mark.parametrize("houses", [2, 10, 33])
+def test_a_reset_draws_once_per_house(houses):
+    for chance in (0.0, 0.3):
+        chosen = scenario("default", num_houses=houses, prob_house_catches_fire=chance)
+        used, skipped = Episode(chosen, 7).rng, Pcg64(7)
+        for _ in range(houses):
+            skipped.random_f32()
+        assert used.random() == skipped.random()
+
+
+def test_a_game_with_the_original_s_default_seed():
+    # without a seed the original plays seed 42; here a seed is drawn, and told
+    game, again = Game("hard", 4), Game("hard", 4, 42)
+    assert Game("hard", 4, game.seed).seed == game.seed and again.seed == 42
+    assert len({Game("hard", 4).seed for _ in range(4)}) == 4
 
 
 def test_rewards_are_bounded():

@@ -147,6 +147,8 @@ def night_of(what):
     ("change", "message"),
     [
         (put("version", 2), "version: expected 1, got 2"),
+        # of a version that is not known nothing else is asked
+        (lambda values: [values.clear(), values.update(format="marl_ffi/bucket_brigade/replay", version=9)], "got 9"),
         (put("version", "1"), "version: expected 1, got '1'"),
         (put("format", "other"), "format: expected 'marl_ffi/bucket_brigade/replay', got 'other'"),
         (put("nihgts", []), "unknown replay key 'nihgts'; did you mean 'nights'"),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import html.parser
+import itertools
 import os
 import re
 import shutil
@@ -115,7 +116,8 @@ def test_the_page_shows_the_night_it_is_asked_for(page, replay, night):
         return
     assert lies == {i: str(bool(lie)).lower() for i, lie in enumerate(replay.lies[night - 1])}
     before, after = replay.houses[night - 1], replay.houses[night]
-    changes = int(np.sum(before != after))
+    # a house that burns again was saved in between
+    changes = int(np.sum((before != after) | (after == 1)))
     assert len(shown.with_attribute("data-outcome")) == changes
     table = shown.text("agents")
     for reward, total in zip(replay.rewards[night - 1], replay.rewards[:night].sum(axis=0)):
@@ -140,6 +142,36 @@ def test_the_page_shows_towns_of_any_size(tmp_path, houses, agents, changes):
     assert len(shown.with_attribute("data-house")) == houses
     assert len(shown.with_attribute("data-agent")) == agents
     assert ("first said" in shown.text("agents")) == ("commitment_mode" in changes)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("continuous", [False, True])
+def test_a_house_that_burns_again_was_saved(tmp_path, continuous):
+    # house 0 burns on both evenings: saved and lit again, or, where fires are put out bit by bit, burning on
+    mode = {"extinguish_mode": "continuous", "suppression_per_worker": 0.2} if continuous else {}
+    chosen = scenario("default", num_agents=1, prob_house_catches_fire=0.9, **mode)
+    values = Replay.from_actions(chosen, [[[0, 1, 1]]], 0).to_dict()
+    for night in values["nights"]:
+        night["houses"][:] = [1] + [0] * 9
+    values["nights"][1]["rewards"] = [0.0]
+    Replay.from_dict(values).save(tmp_path / "game.html")
+    shown = Shown(run(f"{(tmp_path / 'game.html').as_uri()}#night=1", "--dump-dom"))
+    assert [each["data-outcome"] for each in shown.with_attribute("data-outcome")] == ([] if continuous else ["relit"])
+    said = "A quiet night." if continuous else "House 0 was saved and caught fire again."
+    assert said in shown.text("news")
+
+
+@pytest.mark.browser
+def test_agents_at_one_house_do_not_hide_each_other(tmp_path):
+    """Their places are as far apart as what is drawn there is wide or high."""
+    for house in range(3):  # the ring is the same all around
+        actions = [[[house, 1, 0]] * 3 + [[(house + 5) % 10, 0, 1]]]
+        Replay.from_actions(scenario("easy"), actions, 0).save(tmp_path / "game.html")
+        shown = Shown(run(f"{(tmp_path / 'game.html').as_uri()}#night=1", "--dump-dom"))
+        places = [re.findall(r"-?[0-9.]+", each["transform"]) for each in shown.with_attribute("data-agent")]
+        assert len(places) == 4
+        for (x, y, scale), (u, v, _) in itertools.combinations([tuple(map(float, place)) for place in places], 2):
+            assert abs(x - u) >= 54 * scale or abs(y - v) >= 48 * scale, (house, places)
 
 
 @pytest.mark.browser

@@ -182,6 +182,24 @@ def test_a_tournament_knows_its_ranking(tmp_path):
         ranks["heroo"]
 
 
+@pytest.mark.parametrize("method", ["ols", "original"])
+def test_scenarios_are_ranked_by_themselves(method):
+    played = run_tournament(num_games=400, scenarios=["easy", "hard"], seed=2, **QUIET)
+    found = played.rankings(method)
+    assert list(found) == ["easy", "hard"]
+    for town, ranks in found.items():
+        own = [game for game in played if game.scenario == town]
+        assert ranks == rank_agents(own, method=method)
+        assert max(agent.games for agent in ranks.agents) <= len(own) < 400
+    # without other scenarios the fit of the original is one of an intercept and of counts
+    if method == "original":
+        own = [game for game in played if game.scenario == "hard"]
+        names = played.agents
+        design = np.array([[1, *(game.team.count(name) for name in names)] for game in own], float)
+        theta = np.linalg.solve(design.T @ design + np.eye(6), design.T @ [game.team_payoff for game in own])
+        assert [found["hard"][name].effect for name in names] == pytest.approx(theta[1:].tolist())
+
+
 def test_what_cannot_be_ranked():
     with pytest.raises(InvalidInputError, match="more games than unknowns"):
         rank_agents(made_up(0, EFFECTS, games=5))
@@ -281,6 +299,7 @@ def test_summaries():
     teams = [game.rewards.sum() for game in games]
     assert found.team_reward.mean == pytest.approx(np.mean(teams))
     assert found.team_reward_std == pytest.approx(np.std(teams, ddof=1))
+    assert found.team_reward_median == np.median(teams) and found.team_reward_range == (min(teams), max(teams))
     assert sum(found.agent_rewards) == pytest.approx(found.team_reward.mean)
     # nights that were played, and what was done in them: the first evening is no night
     assert found.nights == np.mean([len(game.actions) for game in games])

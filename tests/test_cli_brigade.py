@@ -44,7 +44,7 @@ def complaint(capsys, *arguments):
 def test_nash(capsys):
     code, out, _ = run(capsys, "nash", "rest_trap", *TWO, "--simulations", "300")
     assert code == 0
-    for word in ("rest_trap: 1 symmetric equilibria among 2 strategies (all there are)", "firefighter", "free_rider",
+    for word in ("rest_trap: 1 symmetric equilibrium among 2 strategies (all there are)", "firefighter", "free_rider",
                  "points per agent and episode of at most 100 nights", "best response", "adversary", "regret"):  # fmt: skip
         assert word in out
     told = answer(capsys, "nash", "rest_trap", *TWO, "--simulations", "300")
@@ -164,6 +164,17 @@ def test_tournament(capsys, tmp_path):
 )
 def test_wrong_calls(capsys, arguments, message):
     assert re.search(message, complaint(capsys, *arguments))
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("nash", "--csv"), ("nash", "--nfg"), ("nash", "--json"), ("nash", "--plot"), ("evolve", "--checkpoint"),
+     ("evolve", "--csv"), ("tournament", "--csv"), ("tournament", "--json"), ("tournament", "--plot")],
+)  # fmt: skip
+def test_where_nothing_can_be_written_is_said_before_the_work(capsys, tmp_path, command, option):
+    (tmp_path / "file").write_text("")
+    said = complaint(capsys, command, option, str(tmp_path / "file" / "x.png"))
+    assert option in said and "its directory cannot be made" in said
 
 
 def test_a_plot_of_another_kind_is_refused(capsys, tmp_path):

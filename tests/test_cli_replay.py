@@ -79,7 +79,7 @@ def test_a_replay_that_is_not_what_the_game_gives_fails(game, capsys):
     [
         ((), "expected either a FILE or --record"),
         (("game.json", "--record"), "expected either a FILE or --record"),
-        (("no_such_file.json",), "No such file or directory: 'no_such_file.json'"),
+        (("no_such_file.json",), "no_such_file.json: No such file or directory"),
         (("--record", "--agents", "heroo"), "unknown player 'heroo'; did you mean 'hero'"),
         (("--record", "--scenario", "rest_trp"), "unknown scenario 'rest_trp'; did you mean 'rest_trap'"),
         (("--record", "--set", "num_houses"), "--set: expected FIELD=VALUE, got 'num_houses'"),
@@ -88,7 +88,7 @@ def test_a_replay_that_is_not_what_the_game_gives_fails(game, capsys):
         (("--record", "--seed", "-1"), "-1 is not in the range"),
         (("--record", "-o", "game.png"), "--output: expected a name that ends in .json"),
         (("--record", "--seed", "3", "--night", "99"), "night: expected between 0 and"),
-        (("--record", "-o", "no_such_directory/game.json"), "No such file or directory"),
+        (("--record", "-o", "/dev/null/game.json"), "/dev/null"),
     ],
 )
 def test_wrong_calls_get_one_line(arguments, message, capsys):

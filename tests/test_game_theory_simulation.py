@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from marl_ffi import game_theory as gt
 from marl_ffi.bucket_brigade import ARCHETYPES, PayoffEvaluator
 from marl_ffi.errors import InvalidInputError, ShapeError
+from marl_ffi.game_theory._oracle import Pool
 
 NOISE = 50.0
 
@@ -209,6 +211,17 @@ def test_double_oracle_of_the_rest_trap():
     assert first.distribution["free_rider"] == pytest.approx(0.48, abs=0.05)
     work = last.probabilities @ [params[1] * (1 - params[8]) for params in found.pool]
     assert 0.25 < work < 0.6 and last.payoff > first.payoff + 300
+
+
+def test_a_pool_knows_what_it_has():
+    pool = Pool(np.array([[0.1], [0.5]]), ["low", "middle"])
+    settings = {"seat": 0, "search_simulations": 20, "num_simulations": 50}
+    response = gt.best_response(Cournot(), Line(), [[0.5]] * 3, **settings)
+    found = dataclasses.replace(response, strategy=np.array([0.25]), point=np.array([0.25]))
+    assert pool.index(np.array([0.5])) == 1 and pool.index(found.strategy) is None
+    assert pool.add(found, ["x"]) == pool.add(found, ["x"]) == 2 and pool.names == ["low", "middle", "x=0.25"]
+    close = dataclasses.replace(found, strategy=np.array([0.2500001]), point=np.array([0.2500001]))
+    assert pool.add(close, ["x"]) == 3 and pool.names[3] == "x=0.25 (3)" and len(pool.strategies) == 4
 
 
 def test_wrong_double_oracles():

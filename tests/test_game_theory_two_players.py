@@ -210,5 +210,16 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, call, package, e
         call()
 
 
+@pytest.mark.parametrize("call", [lambda: gt.alpha_rank(REST_TRAP), lambda: gt.replicator(REST_TRAP)])
+def test_an_old_python_is_told_that_it_is_too_old(monkeypatch, call):
+    for name in list(sys.modules):
+        if name.split(".")[0] == "open_spiel":
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "open_spiel", None)
+    monkeypatch.setattr(dynamics.sys, "version_info", (3, 10, 4))
+    with pytest.raises(ModuleNotFoundError, match=r"is there for Python 3\.11 and later; this is Python 3\.10"):
+        call()
+
+
 def test_modules_are_the_public_ones():
     assert set(bimatrix.__all__) | set(dynamics.__all__) <= set(gt.__all__)

@@ -7,10 +7,12 @@ from ._scenario import Scenario
 from ._strategies import EffectiveSpace
 from .agents import Agent, Evening, HeuristicAgent, PolicyAgent, RandomAgent, RichHeuristicAgent, UniformAgent
 from .archetypes import ARCHETYPES, PARAMETERS, archetype, parameters, strategy, work_probability
+from .batch import Batch, BatchGame, run_batch
 from .episodes import run_heuristic_episode, run_heuristic_episodes
 from .fitness import Fitness, FitnessEvaluator
 from .game import Game
-from .layouts import convert_observation, observation_names
+from .information import action_information
+from .layouts import SCENARIO_INFO, convert_observation, convert_scenario_info, observation_names
 from .payoffs import Payoff, PayoffEvaluator, PayoffMatrix
 from .ranking import MembershipRanking, RankedAgent, Ranking, rank_agents, rank_by_membership
 from .replay import Recorder, Replay, ReplayError
@@ -20,12 +22,12 @@ from .statistics import Summary, summarise
 from .tournament import Tournament, TournamentGame, run_tournament
 
 __all__ = [
-    "ARCHETYPES", "CORE_SCENARIOS", "PARAMETERS", "PLAYERS", "RESEARCH_SCENARIOS", "SCENARIOS", "Agent",
-    "EffectiveSpace", "Evening", "Fitness", "FitnessEvaluator", "Game", "HeuristicAgent", "MembershipRanking",
-    "Payoff", "PayoffEvaluator", "PayoffMatrix", "PolicyAgent", "RandomAgent", "RankedAgent", "Ranking", "Recorder",
-    "Replay", "ReplayError", "RichHeuristicAgent", "Scenario", "Specialist", "Summary", "Tournament",
-    "TournamentGame", "UniformAgent", "archetype", "convert_observation", "make_agent",
-    "observation_names", "parameters", "random_scenario", "rank_agents",
-    "rank_by_membership", "run_heuristic_episode", "run_heuristic_episodes", "run_tournament", "scenario", "strategy",
-    "summarise", "work_probability",
+    "ARCHETYPES", "CORE_SCENARIOS", "PARAMETERS", "PLAYERS", "RESEARCH_SCENARIOS", "SCENARIOS", "SCENARIO_INFO",
+    "Agent", "Batch", "BatchGame", "EffectiveSpace", "Evening", "Fitness", "FitnessEvaluator", "Game",
+    "HeuristicAgent", "MembershipRanking", "Payoff", "PayoffEvaluator", "PayoffMatrix", "PolicyAgent", "RandomAgent",
+    "RankedAgent", "Ranking", "Recorder", "Replay", "ReplayError", "RichHeuristicAgent", "Scenario", "Specialist",
+    "Summary", "Tournament", "TournamentGame", "UniformAgent", "action_information", "archetype",
+    "convert_observation", "convert_scenario_info", "make_agent", "observation_names", "parameters",
+    "random_scenario", "rank_agents", "rank_by_membership", "run_batch", "run_heuristic_episode",
+    "run_heuristic_episodes", "run_tournament", "scenario", "strategy", "summarise", "work_probability",
 ]  # fmt: skip

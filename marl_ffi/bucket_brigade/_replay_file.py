@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from .._arguments import unknown
 from ..errors import MarlError
 from ..reference.bucket_brigade.early import early_rules
+from ..reference.bucket_brigade.rules import RUINED, SAFE
 from ._replay_data import RULES, ReplayError
 from .scenarios import OWNERSHIP, Scenario
 
@@ -69,6 +71,11 @@ def read(values: Any) -> dict[str, Any]:
     """The arguments of `Replay` from a dictionary of any known format."""
     if not isinstance(values, Mapping):
         raise ReplayError(f"replay: expected a dictionary, got {type(values).__name__}")
+    own = "format" in values or "version" in values
+    if own:
+        for key, expected in (("format", FORMAT), ("version", VERSION)):
+            if values.get(key) != expected:
+                raise ReplayError(f"replay: {key}: expected {expected!r}, got {values.get(key)!r:.80}")
     for key in ("scenario", "nights"):
         if key not in values:
             raise ReplayError(f"replay: {key}: required, but not given")
@@ -78,17 +85,13 @@ def read(values: Any) -> dict[str, Any]:
     if not isinstance(records, list) or not records:
         raise ReplayError("replay: nights: expected a list of records, the first evening at least")
     try:
-        head = _own_head(values) if "format" in values or "version" in values else _old_head(values)
+        head = _own_head(values) if own else _old_head(values)
     except MarlError as error:
         raise ReplayError(f"replay: {error}" if not isinstance(error, ReplayError) else str(error)) from None
     return {**head, **_records(records, head["scenario"])}
 
 
 def _own_head(values: Mapping[str, Any]) -> dict[str, Any]:
-    if values.get("format") != FORMAT:
-        raise ReplayError(f"replay: format: expected {FORMAT!r}, got {values.get('format')!r:.80}")
-    if values.get("version") != VERSION:
-        raise ReplayError(f"replay: version: expected {VERSION}, got {values.get('version')!r:.80}")
     for key in values:
         if key not in KEYS:
             raise unknown(key, "replay key", KEYS)
@@ -131,7 +134,7 @@ def _old_head(values: Mapping[str, Any]) -> dict[str, Any]:
         early = {name: fields[name] for name in ("rho_ignite", "N_spark")}
         if not _is_early(early):
             raise ReplayError(f"replay: scenario: expected rho_ignite, 0 to 1, and N_spark, a whole number, got {early}")
-        scenario, _ = early_rules(fields)
+        scenario, _ = early_rules(fields, _phase_order(values["nights"]))
         return {"scenario": scenario, "rules": "python-2025-11", "early": early}
     first = values["nights"][0]
     rows = first.get("actions") if isinstance(first, Mapping) else None
@@ -148,6 +151,19 @@ def _old_head(values: Mapping[str, Any]) -> dict[str, Any]:
         return {"scenario": Scenario.from_dict({**fields, "max_nights": None}), "rules": "core"}
     fields |= {"max_nights": None, "termination": "no_fire"}
     return {"scenario": Scenario.from_dict(fields), "rules": "python"}
+
+
+def _phase_order(records: list[Any]) -> str:
+    """Which of the first days' two orders was played: only where fires spread before they ruin their house can a house
+    be safe one evening and a ruin the next."""
+    for before, after in itertools.pairwise(records):
+        try:
+            evenings = zip(before["houses"], after["houses"])
+        except (TypeError, KeyError):
+            break  # no records: whoever reads them says what is wrong
+        if any(a == SAFE and b == RUINED for a, b in evenings):
+            return "spread_first"
+    return "burn_out_first"
 
 
 def _records(records: list[Any], scenario: Scenario) -> dict[str, Any]:

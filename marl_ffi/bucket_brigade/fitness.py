@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from .. import _arguments as arguments
 from ..game_theory.simulation import checked_count, paired
-from ..reference.bucket_brigade.agents import Decisions, LegacyDecisions
-from ..reference.bucket_brigade.episodes import play_episode
+from ._original import play_original
 from ._strategies import pool_of
 from .archetypes import PARAMETERS
 from .episodes import DECISIONS, as_scenario, run_heuristic_episodes
@@ -56,8 +55,9 @@ class FitnessEvaluator:
     agents. `team="heterogeneous"`: the candidate joins others, who are drawn from a pool anew for each game; seats
     take turns over the games, and fitness is the candidate's own score.
 
-    `decisions="original"` is the original's homogeneous fitness digit by digit: every candidate plays games of its
-    own, and agents draw from NumPy's legacy generator. It runs in Python, several thousand times slower.
+    `decisions="original"` is the original's fitness digit by digit: agents draw from NumPy's legacy generator, a
+    homogeneous candidate plays games of its own, and a heterogeneous one always sits in seat 0, in games 0, 1, 2, ...
+    and beside agents of its own. It runs in Python, several thousand times slower.
 
     Attributes:
         scenario, num_agents, games_per_individual, team, decisions: what is played.
@@ -97,8 +97,6 @@ class FitnessEvaluator:
         self.decisions = arguments.choice(decisions, "decisions", DECISIONS)
         self.num_threads = num_threads
         self._opponents = pool_of(opponents, "opponents")[1]
-        if decisions == "original":
-            arguments.choice(team, "team of the original's fitness", TEAMS[:1])
         high = 2**32 - 1 if decisions == "original" else arguments.MAX_SEED
         self.seed = arguments.integer(secrets.randbelow(2**32) if seed is None else seed, "seed", low=0, high=high)
         self._legacy = np.random.RandomState(self.seed % 2**32)
@@ -111,7 +109,7 @@ class FitnessEvaluator:
 
         Args:
             genomes: names, vectors, or an array (M, 10) from 0 to 1.
-            seed: of the games. Not of the original's, which draw the next ones of a stream of their own.
+            seed: of the games. Not of the original's, which take the next numbers of a stream of their own.
             num_games: `None`: `games_per_individual`.
         """
         params = pool_of(genomes, "genomes")[1]
@@ -151,10 +149,14 @@ class FitnessEvaluator:
         return np.asarray(scores, np.float64)
 
     def _original(self, genome: Array, games: int) -> list[float]:
-        """Team scores in the original's next games."""
-        team = np.repeat(genome[None], self.num_agents, axis=0)
+        """What the original counts in the candidate's next games: the team's score, or the candidate's."""
+        agents = self.num_agents
+        if self.team == "homogeneous":
+            seeds = [int(self._legacy.randint(0, LEGACY_HIGH)) for _ in range(games)]
+            team = np.repeat(genome[None], agents, axis=0)
+            return [play_original(self.scenario, team, seed).final_score for seed in seeds]
         scores = []
-        for seed in [int(self._legacy.randint(0, LEGACY_HIGH)) for _ in range(games)]:
-            draws: list[Decisions] = [LegacyDecisions(seed)] * self.num_agents
-            scores.append(float(play_episode(self.scenario, team, seed, draws, with_signal=False).final_score))
+        for game in range(games):
+            others = self._opponents[self._legacy.choice(len(self._opponents), agents - 1)]
+            scores.append(float(play_original(self.scenario, np.vstack([genome, others]), game).payoffs[0]))
         return scores

@@ -82,6 +82,9 @@ class Game:
         """
         if not self._two_phase:
             raise InvalidInputError("step_two_phase: this scenario is played in one phase; call step")
+        shape = _shape_of(round1_signals, "round1_signals")
+        if shape != (self.num_agents,):
+            raise ShapeError(f"round1_signals: expected shape ({self.num_agents},) = (num_agents,), got {shape}")
         first = self._read(round1_signals, (self.num_agents,), "(num_agents,)")
         return self._play(np.concatenate([self._triples(actions), first[:, np.newaxis]], axis=1))
 
@@ -218,8 +221,8 @@ class Game:
         return array
 
 
-def _shape_of(rows: Any) -> tuple[int, ...]:
+def _shape_of(rows: Any, name: str = "actions") -> tuple[int, ...]:
     try:
         return np.shape(rows)
     except ValueError:
-        raise ShapeError("actions: the rows are of different lengths") from None
+        raise ShapeError(f"{name}: the rows are of different lengths") from None

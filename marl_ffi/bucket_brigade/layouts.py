@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .._arguments import unknown
 from .._backend import spec
 from ..errors import InvalidInputError, ShapeError
 
-__all__ = ["convert_observation", "observation_names"]
+__all__ = ["SCENARIO_INFO", "convert_observation", "convert_scenario_info", "observation_names"]
 
 Array = npt.NDArray[Any]
 
@@ -21,6 +24,27 @@ _SYNONYMS = {
     "N_min": "min_nights",
     "N_spark": "min_nights",
 }
+
+
+_CHANCES = ("prob_fire_spreads_to_neighbor", "prob_solo_agent_extinguishes_fire")
+_TEAM = ("team_reward_house_survives", "team_penalty_house_burns")
+_OWNERSHIP = (
+    "reward_own_house_survives", "reward_other_house_survives", "penalty_own_house_burns", "penalty_other_house_burns",
+)  # fmt: skip
+_COST = "cost_to_work_one_night"
+
+SCENARIO_INFO: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "core": (*_CHANCES, *_TEAM, _COST, "prob_house_catches_fire", "min_nights", "num_agents", *_OWNERSHIP),
+        "py": (*_CHANCES, "prob_house_catches_fire", *_TEAM, *_OWNERSHIP, _COST, "min_nights", "num_agents"),
+        "training": (*_CHANCES, "prob_house_catches_fire", *_TEAM, _COST, "min_nights", "", "", ""),
+        "core_2025_11": (*_CHANCES, *_TEAM, _COST, "prob_house_catches_fire", "min_nights", "num_agents", *_OWNERSHIP),
+        "py_2025_11": (*_CHANCES, *_TEAM, _COST, "rho_ignite", "N_min", "p_spark", "N_spark", "num_agents"),
+        "gym_core_2025_11": (*_CHANCES, "p_spark", *_TEAM, _COST, "N_min", "num_agents", "", ""),
+    }
+)
+"""What the numbers of the original's `scenario_info` mean, in each of its layouts: those of its compiled engine, of its
+Python engine with its pages, of its trainer, and three of its first month. Empty names are zeros."""
 
 
 def observation_names(layout: str = "v1", **config: Any) -> list[str]:
@@ -58,10 +82,38 @@ def convert_observation(
         InvalidInputError: no such layout; or something is missing.
     """
     given, wanted = observation_names(source, **config), observation_names(target, **config)
-    array = np.asarray(observations, np.float32)
+    return _converted(np.asarray(observations, np.float32), given, wanted, source, target, missing)
+
+
+def convert_scenario_info(
+    values: npt.ArrayLike, source: str, target: str, *, missing: float | None = None
+) -> Array:
+    """The original's `scenario_info` `(..., numbers)` of one layout in another, float32.
+
+    Args:
+        values: as the original's `source` gives them.
+        source, target: names of `SCENARIO_INFO`.
+        missing: stands for what the source does not tell. Without it, this is an error.
+
+    Raises:
+        UnknownNameError: no such layout.
+        ShapeError: the last axis does not have the length of the source layout.
+        InvalidInputError: something is missing.
+    """
+    for name in (source, target):
+        if name not in SCENARIO_INFO:
+            raise unknown(name, "layout of scenario_info", SCENARIO_INFO)
+    return _converted(np.asarray(values, np.float32), SCENARIO_INFO[source], SCENARIO_INFO[target], source, target, missing)
+
+
+def _converted(
+    array: Array, given: Sequence[str], wanted: Sequence[str], source: str, target: str, missing: float | None
+) -> Array:
+    """Numbers under the names `given` as those `wanted`, found by name; an empty name is a zero."""
     if array.ndim == 0 or array.shape[-1] != len(given):
         raise ShapeError(f"observations: expected {len(given)} numbers ({source}) on the last axis, got {array.shape}")
-    columns = {name: array[..., k] for k, name in enumerate(given)}
+    columns = {name: array[..., k] for k, name in enumerate(given) if name}
+    columns[""] = np.zeros(array.shape[:-1], np.float32)
     for name, synonym in _SYNONYMS.items():
         if name in columns:
             columns.setdefault(synonym, columns[name])
@@ -74,9 +126,9 @@ def convert_observation(
         for name in wanted:
             if name.startswith("is_seat_"):
                 columns[name] = columns["seat"] == int(name.removeprefix("is_seat_"))
-    unknown = [name for name in wanted if name not in columns]
-    if unknown and missing is None:
-        told = ", ".join(unknown[:4]) + (", ..." if len(unknown) > 4 else "")
+    untold = [name for name in wanted if name not in columns]
+    if untold and missing is None:
+        told = ", ".join(untold[:4]) + (", ..." if len(untold) > 4 else "")
         raise InvalidInputError(f"observations: {source} does not tell {told} of {target}; say what stands for it: missing=")
     out = np.full((*array.shape[:-1], len(wanted)), np.nan if missing is None else missing, np.float32)
     for k, name in enumerate(wanted):

@@ -25,6 +25,7 @@ Array = npt.NDArray[np.float64]
 
 METHODS = ("ols", "original")
 NORMAL_95 = 1.96
+SUGGESTED_SIZES = range(4, 9)
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,29 @@ class MembershipRanking:
             if name not in self.agents:
                 raise arguments.unknown(name, "agent", map(str, self.agents))
         return self.intercept + float(sum(self.skills[self.agents.index(name)] for name in dict.fromkeys(team)))
+
+    def suggest_next_batch(self, sizes: Sequence[int] | None = None, *, seed: int = 0) -> list[tuple[Any, ...]]:
+        """Teams whose games would tell most: half of each the agents of whom least is known, the others at random.
+
+        Args:
+            sizes: of the teams, one team each; `None`: 4 to 8, as far as there are agents.
+            seed: of the random choice, also among agents of whom equally little is known.
+        """
+        known = len(self.agents)
+        if sizes is None:
+            sizes = [size for size in SUGGESTED_SIZES if size <= known] or [known]
+        rng = np.random.default_rng(arguments.seed(seed))
+        teams = []
+        for k, value in enumerate(sizes):
+            size = arguments.integer(value, f"sizes[{k}]", low=1, high=known)
+            mixed = rng.permutation(known)
+            # rounded, so that what differs by rounding only is a tie, and ties are in random order
+            doubt = np.round(self.uncertainties[mixed] / self.uncertainties.max(), 9)
+            ordered = mixed[np.argsort(-doubt, kind="stable")]
+            half = size // 2
+            team = [*ordered[:half], *rng.permutation(ordered[half:])[: size - half]]
+            teams.append(tuple(self.agents[int(i)] for i in team))
+        return teams
 
     def accuracy(self, teams: Sequence[Sequence[Any]], rewards: Any) -> dict[str, float]:
         """Mean squared and absolute errors on games, their correlation, and the share within one sd of the noise."""

@@ -219,7 +219,8 @@ class Summary:
     Attributes:
         num_games: how many.
         team_reward: mean of the sum over agents and nights, points per team and episode, with its 95 % interval.
-        team_reward_std: over games.
+        team_reward_std, team_reward_median: over games.
+        team_reward_range: the smallest and the largest.
         agent_rewards: mean per seat, points per agent and episode.
         nights: mean number played.
         success_rate: share of games that end with at least 70 % of the houses safe.
@@ -231,6 +232,8 @@ class Summary:
     num_games: int
     team_reward: Interval
     team_reward_std: float
+    team_reward_median: float
+    team_reward_range: tuple[float, float]
     agent_rewards: tuple[float, ...]
     nights: float
     success_rate: float
@@ -251,7 +254,7 @@ class Summary:
             if not isinstance(data, Mapping):
                 raise TypeError(f"expected an object, got {type(data).__name__}")
             interval = Interval(**data["team_reward"])
-            lists = {name: tuple(data[name]) for name in ("agent_rewards", "work_share")}
+            lists = {name: tuple(data[name]) for name in ("team_reward_range", "agent_rewards", "work_share")}
             return cls(**{**data, **lists, "team_reward": interval})
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise InvalidInputError(f"summary: no summary of games ({error})") from None
@@ -274,6 +277,7 @@ def summarise(replays: Sequence[Replay]) -> Summary:
     together = correlation(work.mean(axis=1), teams)["pearson"] if len(games) > 2 else math.nan
     return Summary(
         len(games), confidence_interval(teams), float(teams.std(ddof=1)) if len(games) > 1 else 0.0,
+        float(np.median(teams)), (float(teams.min()), float(teams.max())),
         tuple(rewards.mean(axis=0).tolist()), float(np.mean([game.num_nights for game in games])),
         float(np.mean([(end == SAFE).mean() >= SUCCESS for end in ends])), float(safe.mean()),
         float(np.mean([(end == RUINED).sum() for end in ends])), tuple(work.mean(axis=0).tolist()), together,

@@ -16,8 +16,7 @@ import numpy.typing as npt
 from .. import _arguments as arguments
 from .._progress import progress
 from ..errors import InvalidInputError, ShapeError
-from ..reference.bucket_brigade.agents import Decisions, LegacyDecisions
-from ..reference.bucket_brigade.episodes import play_episode
+from ._original import play_original
 from ._scenario import Scenario
 from ._strategies import pool_of
 from .archetypes import ARCHETYPES
@@ -78,6 +77,11 @@ class Tournament:
     def ranking(self, method: str = "ols") -> Ranking:
         """Who makes a team earn more; see `rank_agents`."""
         return rank_agents(self.games, method=method)
+
+    def rankings(self, method: str = "ols") -> dict[str, Ranking]:
+        """The same for the games of each scenario by themselves; scenario -> ranking."""
+        towns = sorted({game.scenario for game in self.games})
+        return {town: rank_agents([g for g in self.games if g.scenario == town], method=method) for town in towns}
 
     def to_csv(self, path: str | Path) -> None:
         """One row per game; teams and payoffs as JSON lists."""
@@ -220,10 +224,5 @@ def _given(lineup: Any, towns: Mapping[str, Any], names: Sequence[str]) -> list[
 
 
 def _original(scenario: Scenario, profiles: npt.NDArray[np.float64], games: Sequence[int]) -> tuple[Any, Any]:
-    scores, nights = [], []
-    for profile, game in zip(profiles, games):
-        draws: list[Decisions] = [LegacyDecisions(game)] * len(profile)
-        episode = play_episode(scenario, profile, game, draws, with_signal=False)
-        scores.append(episode.scores)
-        nights.append(episode.town.night)
-    return np.array(scores), np.array(nights)
+    played = [play_original(scenario, profile, game) for profile, game in zip(profiles, games)]
+    return np.array([each.payoffs for each in played]), np.array([each.nights for each in played])

@@ -29,8 +29,8 @@ def payoff_array(values: Any, name: str, axes: int) -> Array:
     """
     try:
         array = np.asarray(values)
-    except ValueError as ragged:
-        raise ShapeError(f"{name}: rows of different lengths ({ragged})") from None
+    except ValueError:
+        raise ShapeError(f"{name}: rows of different lengths") from None
     if array.dtype.kind not in "iuf":
         raise DtypeError(f"{name}: expected numbers, got dtype {array.dtype}")
     if array.ndim != axes or not array.size:

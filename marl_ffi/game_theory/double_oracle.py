@@ -16,11 +16,11 @@ import numpy.typing as npt
 from .. import _arguments as arguments
 from .._progress import progress
 from ..errors import InvalidInputError
-from ._inputs import real, strategy_names
+from ._oracle import Oracle
 from .equilibria import Equilibrium, symmetric_nash
 from .games import SymmetricGame
-from .responses import BestResponse, best_response
-from .simulation import Simulator, Space, TableMaker, checked_count, strategy_array
+from .responses import BestResponse
+from .simulation import Simulator, Space, TableMaker
 
 __all__ = ["DoubleOracle", "DoubleOracleResult", "DoubleOracleStep"]
 
@@ -97,7 +97,7 @@ class DoubleOracleResult:
         )
 
 
-class DoubleOracle:
+class DoubleOracle(Oracle):
     """Looks for a symmetric equilibrium of a simulated game whose seats are dealt at random."""
 
     def __init__(
@@ -128,14 +128,13 @@ class DoubleOracle:
             seed: of everything that the simulator does not seed.
             show_progress: a bar on a terminal, where tqdm is installed.
         """
-        self.simulator, self.space = simulator, space
-        self.num_simulations = checked_count(num_simulations, "num_simulations")
-        self.search_simulations = checked_count(search_simulations, "search_simulations")
-        self.fresh_simulations = checked_count(fresh_simulations, "fresh_simulations")
+        super().__init__(
+            simulator, space, num_simulations=num_simulations, search_simulations=search_simulations,
+            response_simulations=("fresh_simulations", fresh_simulations), z=z, epsilon=epsilon, method=method, seed=seed,
+            show_progress=show_progress,
+        )  # fmt: skip
+        self.fresh_simulations = self._fresh
         self.max_iterations = arguments.integer(max_iterations, "max_iterations", low=1)
-        self.z, self.epsilon = real(z, "z", low=0.0), real(epsilon, "epsilon", low=0.0)
-        self.method, self.seed = method, arguments.seed(seed)
-        self.show_progress = show_progress
 
     def solve(self, strategies: Any, names: Sequence[str] | None = None) -> DoubleOracleResult:
         """Start from some strategies (K, D) and go on until no better one is found.
@@ -143,36 +142,27 @@ class DoubleOracle:
         Raises:
             InvalidInputError: two of the strategies are the same.
         """
-        pool = strategy_array(strategies, self.simulator)
-        if len(np.unique(pool, axis=0)) < len(pool):
+        pool = self._pool(strategies, names)
+        if len(np.unique(pool.strategies, axis=0)) < len(pool.names):
             raise InvalidInputError("strategies: expected different ones, some are the same")
-        known = list(strategy_names(names, len(pool)))
         maker = TableMaker(self.simulator, self.simulator.draw_seeds(self.num_simulations))
         steps: list[DoubleOracleStep] = []
         with progress(self.max_iterations, "double oracle", "round", show=self.show_progress) as advance:
             while True:
-                game = maker.table(pool, known)
+                played = pool.strategies
+                game = maker.table(played, pool.names)
                 equilibrium = _equilibrium(game)
-                response = best_response(
-                    self.simulator, self.space, pool, equilibrium.probabilities, method=self.method,
-                    search_simulations=self.search_simulations, num_simulations=self.fresh_simulations,
-                    seed=(self.seed + len(steps)) % 2**64,
-                )  # fmt: skip
+                seed = (self.seed + len(steps)) % 2**64
+                response = self._respond(played, seed, mixture=equilibrium.probabilities)
                 steps.append(DoubleOracleStep(equilibrium, response))
                 advance(1)
-                converged = not (response.decisive(self.z) and response.gain > self.epsilon)
-                again = (pool == response.strategy).all(axis=1).any()
-                if converged or again or len(steps) == self.max_iterations:
+                converged = not self._counts(response.gain, response.gain_standard_error)
+                if converged or pool.index(response.strategy) is not None or len(steps) == self.max_iterations:
                     break
-                pool = np.vstack([pool, response.strategy])
-                known.append(self._name(response.point, known))
+                pool.add(response, self.space.names)
         return DoubleOracleResult(
-            pool, game, equilibrium, response, converged, self.z, self.epsilon, tuple(steps)
+            played, game, equilibrium, response, converged, self.z, self.epsilon, tuple(steps)
         )
-
-    def _name(self, point: Array, known: list[str]) -> str:
-        name = " ".join(f"{axis}={value:.3g}" for axis, value in zip(self.space.names, point))
-        return name if name not in known else f"{name} ({len(known)})"
 
 
 def _equilibrium(game: SymmetricGame) -> Equilibrium:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ __all__ = ["AlphaRank", "ReplicatorPath", "alpha_rank", "replicator"]
 
 Array = npt.NDArray[np.float64]
 
+OPEN_SPIEL_PYTHON = (3, 11)  # below, the extra installs nothing
 MAX_PROFILES = 2048  # of the Markov chain of alpha-rank, whose matrix has that many rows and columns
 
 
@@ -60,7 +62,7 @@ def replicator(
         num_times: points of the path, at least 2.
 
     Raises:
-        ModuleNotFoundError: open_spiel or scipy is not installed.
+        ModuleNotFoundError: open_spiel (Python 3.11 or later) or scipy is not installed.
     """
     if not isinstance(game, SymmetricGame):
         game = SymmetricGame(game)
@@ -68,7 +70,7 @@ def replicator(
     first = np.full(size, 1.0 / size) if start is None else distribution(start, size, "start")
     length = real(duration, "duration", low=1e-9)
     count = arguments.integer(num_times, "num_times", low=2)
-    step = require("open_spiel.python.egt.dynamics", "open_spiel", "egt", "replicator dynamics").replicator
+    step = _open_spiel("dynamics", "replicator dynamics").replicator
     solve = require("scipy.integrate", "scipy", "egt", "replicator dynamics").solve_ivp
 
     def change(_: float, shares: Array) -> Array:
@@ -125,7 +127,7 @@ def alpha_rank(
     Raises:
         InvalidInputError: the chain would have more than 2048 states, or a finite `alpha` makes steps so rare
             that no single long run can be told.
-        ModuleNotFoundError: open_spiel is not installed.
+        ModuleNotFoundError: open_spiel (Python 3.11 or later) is not installed.
     """
     if not isinstance(game, SymmetricGame):
         game = SymmetricGame(game)
@@ -141,7 +143,7 @@ def alpha_rank(
     chance = real(mutation, "mutation", low=1e-9, high=0.5)
     if size == 1:
         return AlphaRank(np.ones(1), {game.names * seats: 1.0}, game.names)
-    library = require("open_spiel.python.egt.alpharank", "open_spiel", "egt", "alpha-rank")
+    library = _open_spiel("alpharank", "alpha-rank")
     settings: dict[str, Any] = {"use_inf_alpha": True, "inf_alpha_eps": chance}
     if strength is not None:
         settings = {"m": members, "alpha": strength}
@@ -167,12 +169,25 @@ def alpha_rank(
     return AlphaRank(shares, ordered, game.names)
 
 
+def _open_spiel(module: str, what: str) -> Any:
+    try:
+        return require(f"open_spiel.python.egt.{module}", "open_spiel", "egt", what)
+    except ModuleNotFoundError as error:
+        here = tuple(sys.version_info[:2])
+        if here >= OPEN_SPIEL_PYTHON:
+            raise
+        needed = ".".join(map(str, OPEN_SPIEL_PYTHON))
+        raise ModuleNotFoundError(
+            f"{what} needs open_spiel, which is there for Python {needed} and later; this is Python {here[0]}.{here[1]}"
+        ) from error
+
+
 def _tables(game: SymmetricGame) -> list[Any]:
     """The game as OpenSpiel takes it: a matrix, or one heuristic payoff table for every player."""
     scaled = (game.payoffs - game.payoffs.min()) / game.span
     if game.num_players == 2:
         return [scaled]
-    library = require("open_spiel.python.egt.heuristic_payoff_table", "open_spiel", "egt", "alpha-rank")
+    library = _open_spiel("heuristic_payoff_table", "alpha-rank")
     table = library.PayoffTable(game.num_players, game.num_strategies)
     rows: dict[tuple[int, ...], Array] = {}
     for i in range(game.num_strategies):

@@ -11,9 +11,8 @@ import numpy.typing as npt
 
 from .. import _arguments as arguments
 from .._progress import progress
-from ._inputs import real, strategy_names
-from .responses import BestResponse, best_response
-from .simulation import Simulator, Situations, Space, checked_count, paired, strategy_array
+from ._oracle import Oracle, Pool
+from .simulation import Simulator, Situations, Space, paired
 
 __all__ = ["HeterogeneousDoubleOracle", "HeterogeneousProfile", "HeterogeneousResult"]
 
@@ -83,7 +82,7 @@ class HeterogeneousResult:
         return "HeterogeneousResult(\n  " + "\n  ".join(lines) + ")"
 
 
-class HeterogeneousDoubleOracle:
+class HeterogeneousDoubleOracle(Oracle):
     """Iterated best responses, seat by seat, from several random starts, over a pool that all starts share."""
 
     def __init__(
@@ -113,86 +112,70 @@ class HeterogeneousDoubleOracle:
             seed: of starts and searches.
             show_progress: a bar on a terminal, where tqdm is installed.
         """
-        self.simulator, self.space = simulator, space
-        self.num_simulations = checked_count(num_simulations, "num_simulations")
-        self.search_simulations = checked_count(search_simulations, "search_simulations")
+        super().__init__(
+            simulator, space, num_simulations=num_simulations, search_simulations=search_simulations,
+            response_simulations=("num_simulations", num_simulations), z=z, epsilon=epsilon, method=method, seed=seed,
+            show_progress=show_progress,
+        )  # fmt: skip
         self.max_rounds = arguments.integer(max_rounds, "max_rounds", low=1)
         self.num_restarts = arguments.integer(num_restarts, "num_restarts", low=1)
-        self.z, self.epsilon = real(z, "z", low=0.0), real(epsilon, "epsilon", low=0.0)
-        self.method, self.seed, self.show_progress = method, arguments.seed(seed), show_progress
 
     def solve(self, strategies: Any, names: Sequence[str] | None = None) -> HeterogeneousResult:
         """Search from random profiles of some strategies (K, D)."""
-        self._pool = strategy_array(strategies, self.simulator)
-        self._names = list(strategy_names(names, len(self._pool)))
-        self._rng = np.random.default_rng(self.seed)
+        pool, rng = self._pool(strategies, names), np.random.default_rng(self.seed)
         ended: dict[tuple[str, ...], HeterogeneousProfile] = {}
         starts: dict[tuple[str, ...], int] = {}
         with progress(self.num_restarts, "heterogeneous double oracle", "start", show=self.show_progress) as advance:
             for _ in range(self.num_restarts):
-                start = self._rng.integers(0, len(self._pool), self.simulator.num_players)
-                profile = self._descend([int(i) for i in start])
+                start = rng.integers(0, len(pool.names), self.simulator.num_players)
+                profile = self._descend(pool, start.tolist(), rng)
                 ended.setdefault(profile.names, profile)
                 starts[profile.names] = starts.get(profile.names, 0) + 1
                 advance(1)
         order = sorted(ended, key=lambda key: (not ended[key].converged, -ended[key].mean_payoff))
         return HeterogeneousResult(tuple(ended[k] for k in order), tuple(starts[k] for k in order))
 
-    def _descend(self, profile: list[int]) -> HeterogeneousProfile:
+    def _descend(self, pool: Pool, profile: list[int], rng: np.random.Generator) -> HeterogeneousProfile:
         seats = range(self.simulator.num_players)
         gains, errors = np.zeros(len(seats)), np.zeros(len(seats))
         converged, rounds = False, 0
         while not converged and rounds < self.max_rounds:
             converged, rounds = True, rounds + 1
             for seat in seats:
-                gains[seat], errors[seat], changed = self._improve(profile, seat)
+                gains[seat], errors[seat], changed = self._improve(pool, profile, seat, rng)
                 converged = converged and not changed
-        played = self._pool[profile]
+        played = pool.strategies[profile]
         seeds = self.simulator.draw_seeds(self.num_simulations)
         scores = np.asarray(self.simulator.simulate(played[None], seeds[None]), np.float64)[0]
         payoffs, noise = paired(scores.T)
         mean, mean_noise = paired(scores.mean(axis=1))
         return HeterogeneousProfile(
-            tuple(self._names[i] for i in profile), played, payoffs, noise, float(mean), float(mean_noise), gains,
+            tuple(pool.names[i] for i in profile), played, payoffs, noise, float(mean), float(mean_noise), gains,
             errors, converged, rounds, self.simulator.units,
         )  # fmt: skip
 
-    def _improve(self, profile: list[int], seat: int) -> tuple[float, float, bool]:
+    def _improve(
+        self, pool: Pool, profile: list[int], seat: int, rng: np.random.Generator
+    ) -> tuple[float, float, bool]:
         """Let a seat change to the best of the pool or of the space, if it gains: (gain, error, changed)."""
-        played = self._pool[profile]
-        index, gain, error = self._from_pool(played, profile[seat], seat)
-        found: BestResponse = best_response(
-            self.simulator, self.space, played, seat=seat, method=self.method,
-            search_simulations=self.search_simulations, num_simulations=self.num_simulations,
-            seed=int(self._rng.integers(0, 2**63)),
-        )  # fmt: skip
-        if self._decisive(found.gain, found.gain_standard_error) and found.gain > gain + error:
-            profile[seat] = self._added(found)
+        played = pool.strategies[profile]
+        index, gain, error = self._from_pool(pool, played, profile[seat], seat)
+        found = self._respond(played, int(rng.integers(0, 2**63)), seat=seat)
+        if self._counts(found.gain, found.gain_standard_error) and found.gain > gain + error:
+            profile[seat] = pool.add(found, self.space.names)
             return found.gain, found.gain_standard_error, True
-        if index != profile[seat] and self._decisive(gain, error):
+        if index != profile[seat] and self._counts(gain, error):
             profile[seat] = index
             return gain, error, True
         return (gain, error, False) if gain >= found.gain else (found.gain, found.gain_standard_error, False)
 
-    def _from_pool(self, played: Array, own: int, seat: int) -> tuple[int, float, float]:
+    def _from_pool(self, pool: Pool, played: Array, own: int, seat: int) -> tuple[int, float, float]:
         """The member of the pool that looks best in a seat, and its gain on fresh seeds."""
         looked = Situations.in_seat(self.simulator, played, seat, self.search_simulations)
-        index = int(looked.payoffs(self._pool).mean(axis=1).argmax())
+        index = int(looked.payoffs(pool.strategies).mean(axis=1).argmax())
         if index == own:
             return index, 0.0, 0.0
         again = Situations.in_seat(self.simulator, played, seat, self.num_simulations)
-        earned = again.payoffs(self._pool[[index, own]])
+        earned = again.payoffs(pool.strategies[[index, own]])
         gain, error = paired(earned[0] - earned[1])
         return index, float(gain), float(error)
-
-    def _decisive(self, gain: float, error: float) -> bool:
-        return gain > self.z * error and gain > self.epsilon
-
-    def _added(self, found: BestResponse) -> int:
-        same = np.flatnonzero((self._pool == found.strategy).all(axis=1))
-        if len(same):
-            return int(same[0])
-        self._pool = np.vstack([self._pool, found.strategy])
-        name = " ".join(f"{axis}={value:.3g}" for axis, value in zip(self.space.names, found.point))
-        self._names.append(name if name not in self._names else f"{name} ({len(self._names)})")
-        return len(self._pool) - 1

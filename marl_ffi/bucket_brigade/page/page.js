@@ -32,7 +32,7 @@ function element(tag, attributes = {}, text) {
 const totals = [new Array(N).fill(0)];
 for (let t = 1; t <= LAST; t++) totals.push(totals[t - 1].map((sum, i) => sum + nights[t].rewards[i]));
 
-/** What became of a house in a night: "saved", "lost", "lit" or nothing. */
+/** What became of a house in a night: "saved", "lost", "lit", "relit" (saved, then lit again) or nothing. */
 function outcome(t, h) {
   if (t === 0) return "";
   const before = nights[t - 1].houses[h];
@@ -40,6 +40,8 @@ function outcome(t, h) {
   if (before === 1 && after === 0) return "saved";
   if (before !== 2 && after === 2) return "lost";
   if (before === 0 && after === 1) return "lit";
+  // a fire lasts one night, unless it is put out bit by bit
+  if (before === 1 && after === 1 && scenario.extinguish_mode !== "continuous") return "relit";
   return "";
 }
 
@@ -58,7 +60,8 @@ function news(t) {
   const list = (what) => nights[t].houses.map((_, h) => h).filter((h) => outcome(t, h) === what);
   const some = (what, which) => (which.length > 8 ? `${which.length} ${what}` : `${what} ${which.join(", ")}`);
   const phrase = (houses, one, many) => (houses.length === 1 ? `house ${houses[0]} ${one}` : `${some("houses", houses)} ${many}`);
-  const parts = [["saved", "was saved", "were saved"], ["lost", "burned down", "burned down"], ["lit", "caught fire", "caught fire"]]
+  const parts = [["saved", "was saved", "were saved"], ["lost", "burned down", "burned down"], ["lit", "caught fire", "caught fire"],
+    ["relit", "was saved and caught fire again", "were saved and caught fire again"]]
     .map(([what, one, many]) => [list(what), one, many])
     .filter(([houses]) => houses.length)
     .map(([houses, one, many]) => phrase(houses, one, many));
@@ -103,8 +106,8 @@ function drawHouseLabel(t, h) {
   const [x, y] = around(h, RADIUS + 56 * Math.max(SCALE, 0.55));
   if (H <= 40) group.append(element("text", { x: x.toFixed(1), y: y.toFixed(1), class: "house-number" }, h));
   if (what) {
-    const fill = { saved: "var(--safe)", lost: "var(--muted)", lit: "var(--burning)" }[what];
-    const mark = { saved: "✓", lost: "✕", lit: "+" }[what];
+    const fill = { saved: "var(--safe)", lost: "var(--muted)", lit: "var(--burning)", relit: "var(--burning)" }[what];
+    const mark = { saved: "✓", lost: "✕", lit: "+", relit: "↻" }[what];
     const at = around(h, RADIUS - 4);
     const dot = element("g", { transform: `translate(${(at[0] + 21 * SCALE).toFixed(1)} ${(at[1] - 24 * SCALE).toFixed(1)})`, "data-outcome": what });
     dot.append(element("circle", { r: 10 * Math.max(SCALE, 0.5), fill: "var(--card)", stroke: fill, "stroke-width": 2 }));
@@ -115,17 +118,21 @@ function drawHouseLabel(t, h) {
   return group;
 }
 
-/** Places for the agents at one house: rows of three across the way to the middle. */
-function places(h, count) {
-  const rows = Math.ceil(count / 3);
-  const step = Math.min(46, 130 / rows);
+/** Places for the agents at one house: rows across the way to the middle, as far apart as labels are wide and high. */
+function places(h, count, small) {
+  const [cos, sin] = [Math.cos(angle(h)), Math.sin(angle(h))];
+  const apart = (dx, dy) => small * Math.min(56 / Math.abs(dx), 50 / Math.abs(dy));
+  const across = apart(sin, cos);
+  // where the row is slanted there is room for two only
+  const perRow = across > 62 * small ? 2 : 3;
+  const rows = Math.ceil(count / perRow);
+  const step = Math.min(apart(cos, sin), 110 / Math.max(1, rows - 1));
   return Array.from({ length: count }, (_, k) => {
-    const row = Math.floor(k / 3);
-    const inRow = Math.min(3, count - 3 * row);
-    const r = RADIUS - 30 - 42 * Math.max(SCALE, 0.6) - row * step;
-    const across = ((k % 3) - (inRow - 1) / 2) * 50;
-    const [x, y] = around(h, r);
-    return [x - across * Math.sin(angle(h)), y + across * Math.cos(angle(h))];
+    const row = Math.floor(k / perRow);
+    const inRow = Math.min(perRow, count - perRow * row);
+    const shift = ((k % perRow) - (inRow - 1) / 2) * across;
+    const [x, y] = around(h, RADIUS - 30 - 42 * Math.max(SCALE, 0.6) - row * step);
+    return [x - shift * sin, y + shift * cos];
   });
 }
 
@@ -155,8 +162,8 @@ function drawRing(t) {
     const here = Array.from({ length: H }, () => []);
     nights[t].actions.forEach(([house], i) => here[house].push(i));
     const crowd = Math.max(...here.map((agents) => agents.length));
-    const small = Math.min(1, Math.max(0.35, Math.min((2 * Math.PI * 150) / (H * 44), 9 / crowd)));
-    here.forEach((agents, h) => places(h, agents.length).forEach((at, k) => parts.push(drawAgent(t, agents[k], at, small))));
+    const small = Math.min(1, Math.max(0.35, Math.min((2 * Math.PI * 150) / (H * 44), 4.5 / crowd)));
+    here.forEach((agents, h) => places(h, agents.length, small).forEach((at, k) => parts.push(drawAgent(t, agents[k], at, small))));
   }
   const count = (state) => nights[t].houses.filter((h) => h === state).length;
   const middle = [

@@ -82,9 +82,9 @@ def decide(params: Array, agent: int, houses: Array, draws: Decisions, with_sign
     if draws.random() < params[1] * (1 - params[8]):
         mode = WORK
         if not (houses[own] == BURNING and draws.random() < params[3]):
-            burning = np.flatnonzero(np.asarray(houses) == BURNING)
-            if len(burning):
-                house = int(burning[draws.below(len(burning))])
+            burning = [h for h, state in enumerate(houses) if state == BURNING]
+            if burning:
+                house = burning[draws.below(len(burning))]
     if not with_signal:
         return house, mode, mode
     signal: Any = mode if draws.random() < params[0] else 1 - mode

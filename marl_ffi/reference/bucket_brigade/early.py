@@ -1,7 +1,8 @@
-"""The Python engine as it was in the original's first week, when its oldest replay files were recorded.
+"""The Python engine as it was in the original's first days, when its oldest replay files were recorded.
 
 Fires start in a fixed number of houses, sparks fly for the first nights only, `k` workers save a house with chance
-`1 - exp(-kappa * k)`, and a game ends only when all houses are safe or all are ruined.
+`1 - exp(-kappa * k)`, and a game ends only when all houses are safe or all are ruined. On its first day fires spread
+before they ruined their house (`phase_order="spread_first"`), from the next day on after.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = ["EARLY", "EarlyGame", "EarlyRules", "early_rules"]
 EARLY = Dialect(
     real=np.float64,
     saved_chance=lambda kappa, k: 1 - np.exp(-kappa * k),
+    spread_in_place=True,
     remembers_houses=True,
 )
 # That engine counted a tenth of the team's reward.
@@ -36,8 +38,11 @@ class EarlyRules:
     N_spark: int
 
 
-def early_rules(fields: Mapping[str, Any]) -> tuple[Scenario, EarlyRules]:
-    """Today's scenario that pays the same, and what else there was, from the fields of an old file."""
+def early_rules(
+    fields: Mapping[str, Any], phase_order: str = "burn_out_first"
+) -> tuple[Scenario, EarlyRules]:
+    """Today's scenario that pays the same, and what else there was, from the fields of an old file, which do not tell
+    the order of phases."""
     scenario = Scenario(
         prob_fire_spreads_to_neighbor=fields["beta"],
         prob_solo_agent_extinguishes_fire=fields["kappa"],
@@ -52,6 +57,7 @@ def early_rules(fields: Mapping[str, Any]) -> tuple[Scenario, EarlyRules]:
         min_nights=fields["N_min"],
         num_agents=fields["num_agents"],
         max_nights=None,
+        phase_order=phase_order,
     )
     return scenario, EarlyRules(fields["rho_ignite"], fields["N_spark"])
 
