@@ -12,12 +12,14 @@
 #![deny(unsafe_code)]
 
 mod api;
+mod auction;
 pub mod engine;
 pub mod envs;
 pub mod ffi;
 pub mod simd;
 
 pub use api::{Array, Options, Step, VecEnv};
+pub use auction::Market;
 pub use engine::actions::Actions;
 pub use engine::error::{Error, Result, Status};
 pub use engine::vec_env::Autoreset;
