@@ -324,7 +324,8 @@ def bench_block(results: dict[str, Any], headlines_only: bool) -> str:
 
 CODE = re.compile(r"(<!-- code:([\w./]+?)(?:#(\w+))? -->\n).*?(<!-- /code -->)", re.DOTALL)
 LANGUAGES = {
-    ".c": "c", ".cpp": "cpp", ".go": "go", ".java": "java", ".js": "js", ".rs": "rust,ignore", ".txt": "cmake", ".toml": "toml",
+    ".c": "c", ".cpp": "cpp", ".go": "go", ".java": "java", ".js": "js", ".rs": "rust,ignore", ".toml": "toml",
+    ".txt": "cmake",
 }  # fmt: skip
 
 

@@ -45,7 +45,11 @@ fn show_a_refusal() -> Result<()> {
 
 // [cartpole]
 fn cartpole(checksum: &mut Checksum) -> Result<usize> {
-    let mut env = VecEnv::new("CartPole-v1", POLES, Options::new().autoreset(Autoreset::SameStep))?;
+    let mut env = VecEnv::new(
+        "CartPole-v1",
+        POLES,
+        Options::new().autoreset(Autoreset::SameStep),
+    )?;
     checksum.add(env.reset(Some(POLE_SEED))?);
 
     let mut actions = [0_i64; POLES];
@@ -64,7 +68,11 @@ fn cartpole(checksum: &mut Checksum) -> Result<usize> {
 // [/cartpole]
 
 fn market(checksum: &mut Checksum) -> Result<usize> {
-    let mut env = VecEnv::new("ElectricityMarket-v0", 1, Options::new().autoreset(Autoreset::SameStep))?;
+    let mut env = VecEnv::new(
+        "ElectricityMarket-v0",
+        1,
+        Options::new().autoreset(Autoreset::SameStep),
+    )?;
     checksum.add(env.reset(Some(DAY_SEED))?);
 
     let mut actions = [[0_f32; 2]; GENERATORS];
@@ -107,9 +115,18 @@ fn auctions(checksum: &mut Checksum) -> Result<f64> {
 fn main() -> Result<()> {
     let mut checksum = Checksum(0xcbf2_9ce4_8422_2325);
     show_a_refusal()?;
-    println!("CartPole-v1: {POLES} poles, {STEPS} steps, {} episodes ended", cartpole(&mut checksum)?);
-    println!("ElectricityMarket-v0: {GENERATORS} generators, {HOURS} hours, {} days ended", market(&mut checksum)?);
-    println!("marl_market: {HOURS} auctions, mean price {:.6}", auctions(&mut checksum)?);
+    println!(
+        "CartPole-v1: {POLES} poles, {STEPS} steps, {} episodes ended",
+        cartpole(&mut checksum)?
+    );
+    println!(
+        "ElectricityMarket-v0: {GENERATORS} generators, {HOURS} hours, {} days ended",
+        market(&mut checksum)?
+    );
+    println!(
+        "marl_market: {HOURS} auctions, mean price {:.6}",
+        auctions(&mut checksum)?
+    );
     println!("checksum: {:016x}", checksum.0);
     Ok(())
 }
