@@ -80,13 +80,15 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 CARGO_PROFILE ?= release
+# Built alone, the static library is optimised as a whole; a development build is the one that the tests have made.
+CARGO_STATIC = $(if $(filter dev,$(CARGO_PROFILE)),build,rustc --lib --crate-type staticlib)
 INSTALL = PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' DESTDIR='$(DESTDIR)' \
-	BUILT='rust_ffi/target/$(if $(filter dev,$(CARGO_PROFILE)),debug,$(CARGO_PROFILE))' \
+	BUILT='$(or $(CARGO_TARGET_DIR),rust_ffi/target)/$(if $(filter dev,$(CARGO_PROFILE)),debug,$(CARGO_PROFILE))' \
 	VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' $(MANIFEST))" \
 	ABI_VERSION="$$(sed -n 's/^\#define MARL_ABI_VERSION //p' include/marl_ffi.h)" sh rust_ffi/install/install.sh
 
 install: ## headers, libraries, pkg-config and CMake files for C programs (PREFIX=/usr/local DESTDIR=)
-	cargo build --locked --profile $(CARGO_PROFILE) --manifest-path $(MANIFEST)
+	cargo $(CARGO_STATIC) --locked --profile $(CARGO_PROFILE) --manifest-path $(MANIFEST)
 	@$(INSTALL) install
 
 uninstall: ## take away what `make install` with the same PREFIX put there

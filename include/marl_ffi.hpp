@@ -117,7 +117,7 @@ Bytes all_of(Function &&function) {
     std::size_t size = 0;
     check(function(nullptr, std::size_t{0}, &size, &err), err);
     Bytes bytes(size, {});
-    check(function(reinterpret_cast<std::uint8_t *>(&bytes[0]), bytes.size(), &size, &err), err);
+    check(function(reinterpret_cast<std::uint8_t *>(bytes.data()), bytes.size(), &size, &err), err);
     bytes.resize(size);
     return bytes;
 }

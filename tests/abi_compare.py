@@ -15,11 +15,10 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from abi_snapshot import GROW, SNAPSHOTS, plain
 from c_support import HEADER, ROOT, compiler, run
 
-FIRST = ROOT / "tests" / "abi" / "marl_ffi_v1.h"
-# Structs that begin with their own size may grow at the end.
-GROW = ("marl_step_io", "marl_market_params")
+FIRST = SNAPSHOTS / "marl_ffi_v1.h"
 
 
 class Difference(NamedTuple):
@@ -27,12 +26,6 @@ class Difference(NamedTuple):
 
     breaks: bool
     report: str
-
-
-def plain(header: str) -> str:
-    """A header without comments and C++ guards."""
-    text = re.sub(r"/\*.*?\*/|//[^\n]*", "", header, flags=re.DOTALL)
-    return re.sub(r"#ifdef __cplusplus.*?#endif", "", text, flags=re.DOTALL)
 
 
 def stub(header: str) -> str:

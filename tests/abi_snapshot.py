@@ -22,10 +22,15 @@ GROW = ("marl_step_io", "marl_market_params")
 Snapshot = dict[str, Any]
 
 
-def plain_header(header: Path = HEADER) -> str:
-    """The header without comments, extra blanks and C++ guards."""
-    text = re.sub(r"/\*.*?\*/|//[^\n]*", "", header.read_text(encoding="utf-8"), flags=re.DOTALL)
+def plain(text: str) -> str:
+    """The text of a header without comments and C++ guards."""
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.DOTALL)
     return re.sub(r"#ifdef __cplusplus.*?#endif", "", text, flags=re.DOTALL)
+
+
+def plain_header(header: Path = HEADER) -> str:
+    """A header without comments and C++ guards."""
+    return plain(header.read_text(encoding="utf-8"))
 
 
 def constants(header: Path = HEADER) -> dict[str, int]:

@@ -43,7 +43,7 @@ link_shared() {
     ${STRIP:-strip} -S "$target"
 }
 
-# What a program needs beside libmarl_ffi.a; the compiler adds the C library and the unwinder itself.
+# A template with its marks filled in; the second argument names the libraries for Libs.private.
 filled() {
     sed -e "s|@PREFIX@|$PREFIX|g" -e "s|@LIBDIR@|$LIBDIR|g" -e "s|@INCLUDEDIR@|$INCLUDEDIR|g" -e "s|@SHARED@|$shared|g" \
         -e "s|@VERSION@|$VERSION|g" -e "s|@ABI_VERSION@|$ABI_VERSION|g" -e "s|@NATIVES@|$2|g" \
@@ -54,6 +54,7 @@ install_all() {
     natives=$(${RUSTC:-rustc} --print native-static-libs --crate-type staticlib - 2>&1 </dev/null |
         sed -n 's/^note: native-static-libs: //p')
     [ -n "$natives" ] || refuse "rustc does not tell which libraries a static library needs"
+    # A program that takes the static library needs these; its compiler adds the C library and the unwinder itself.
     private=$(echo "$natives" | tr ' ' '\n' | grep -v -x -e '-lgcc_s' -e '-lc' -e '-lSystem' | tr '\n' ' ' | sed 's/ *$//')
 
     mkdir -p "$include" "$lib/pkgconfig" "$lib/cmake/marl_ffi"
