@@ -71,7 +71,9 @@ def cpp(place: Path, prefix: Path) -> str:
 def rust(place: Path, prefix: Path) -> str:
     """The source of the package, as an example of the crate: so it is built by `cargo test` already."""
     manifest = ROOT / "rust_ffi" / "Cargo.toml"
-    run(["cargo", "metadata", "--locked", "--format-version", "1", "--manifest-path", EXAMPLES / "rust" / "Cargo.toml"])
+    ours = ["cargo", "metadata", "--no-deps", "--format-version", "1", "--manifest-path", EXAMPLES / "rust" / "Cargo.toml"]
+    [package] = json.loads(run(ours).stdout)["packages"]
+    assert [Path(needed["path"]) for needed in package["dependencies"]] == [manifest.parent]
     return run(["cargo", "run", "--quiet", "--locked", "--manifest-path", manifest, "--example", "checksum"]).stdout
 
 

@@ -71,7 +71,8 @@ func dtypeOf[T Number]() C.int32_t {
 	}
 }
 
-// Buffers are the arrays of a step, filled by Step; only Actions are read. Sizes must be exact.
+// Buffers are the arrays of a step, filled by Step; only Actions are read. Sizes must be exact, and the slices of a VecEnv
+// stay the same: write into them.
 type Buffers[A, O, R Number] struct {
 	Actions      []A     // (environments, agents, action)
 	Observations []O     // (environments, agents, observation)
