@@ -85,3 +85,21 @@ def test_a_commit_can_be_named() -> None:
     assert abi_compare.baseline("HEAD")[1].startswith("/*\n * marl_ffi")
     with pytest.raises(SystemExit, match="no-such-ref: no such commit"):
         abi_compare.baseline("no-such-ref")
+
+
+def test_the_last_tag_comes_first_and_the_first_header_while_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"describe": "v0.1.0\n", "show": NOW}
+    monkeypatch.setattr(abi_compare, "git", lambda *arguments: said[arguments[0]])
+    assert abi_compare.baseline() == ("v0.1.0", NOW)
+    monkeypatch.setattr(abi_compare, "git", lambda *arguments: None)
+    assert abi_compare.baseline() == ("marl_ffi_v1.h", FIRST)
+
+
+def test_a_new_version_is_not_compared(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    old = NOW.replace("#define MARL_ABI_VERSION 1", "#define MARL_ABI_VERSION 0").replace("marl_version(", "marl_gone(")
+    monkeypatch.setattr(abi_compare, "git", lambda *arguments: old)
+    assert abi_compare.main(["v0"]) == 0
+    assert capsys.readouterr().out == "v0 is of ABI version 0, this header of 1: they need not agree\n"
+    monkeypatch.setattr(abi_compare, "git", lambda *arguments: NOW.replace("marl_version(", "marl_gone("))
+    assert abi_compare.main(["v1"]) == 1
+    assert "marl_gone" in capsys.readouterr().out
