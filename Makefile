@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 RUST_SOURCES := $(shell find rust_ffi/src -name '*.rs') $(MANIFEST) rust_ffi/Cargo.lock
 BUILD_INPUTS := setup.py pyproject.toml include/marl_ffi.h $(RUST_SOURCES)
 
-.PHONY: help demo test test-rust test-python browser-test header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish clean
+.PHONY: help demo test test-rust test-python browser-test header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish install uninstall examples-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,28 @@ asv-continuous: $(VENV)/.dev ## build, measure and compare two commits (BASE=HEA
 
 asv-publish: $(VENV)/.dev ## pages of all that `asv run` has measured, in html/
 	$(PY) benchmarks/run.py publish
+
+# What the C library is called and where it goes. DESTDIR stages the files for a package.
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+CARGO_PROFILE ?= release
+# Built alone, the static library is optimised as a whole; a development build is the one that the tests have made.
+CARGO_STATIC = $(if $(filter dev,$(CARGO_PROFILE)),build,rustc --lib --crate-type staticlib)
+INSTALL = PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' DESTDIR='$(DESTDIR)' \
+	BUILT='$(or $(CARGO_TARGET_DIR),rust_ffi/target)/$(if $(filter dev,$(CARGO_PROFILE)),debug,$(CARGO_PROFILE))' \
+	VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' $(MANIFEST))" \
+	ABI_VERSION="$$(sed -n 's/^\#define MARL_ABI_VERSION //p' include/marl_ffi.h)" sh rust_ffi/install/install.sh
+
+install: ## headers, libraries, pkg-config and CMake files for C programs (PREFIX=/usr/local DESTDIR=)
+	cargo $(CARGO_STATIC) --locked --profile $(CARGO_PROFILE) --manifest-path $(MANIFEST)
+	@$(INSTALL) install
+
+uninstall: ## take away what `make install` with the same PREFIX put there
+	@$(INSTALL) uninstall
+
+examples-test: $(VENV)/.test ## install for C, run the examples of all languages found here, compare ABIs
+	$(PY) -m pytest -v -m examples
 
 clean: ## remove what was built, .venv included
 	rm -rf $(VENV) .tools build dist html demo .asv *.egg-info marl_ffi/_cdef.py marl_ffi/_native* rust_ffi/target

@@ -1,7 +1,8 @@
 """Writes the generated tables of README.md and docs/: `python docs/update.py [RESULTS.json]`.
 
 Tables between `<!-- NAME -->` and `<!-- /NAME -->` come from what the engine says of itself and from the C
-header; a test fails while they are out of date. RESULTS.json, made by `marl-ffi bench --all --json
+header, code between `<!-- code:FILE#SECTION -->` and `<!-- /code -->` from the examples; a test fails while they are
+out of date. RESULTS.json, made by `marl-ffi bench --all --json
 RESULTS.json`, fills in the measured numbers between `<!-- bench:start -->` and `<!-- bench:end -->`.
 """
 
@@ -11,6 +12,7 @@ import json
 import re
 import struct
 import sys
+import textwrap
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -320,6 +322,36 @@ def bench_block(results: dict[str, Any], headlines_only: bool) -> str:
     return f"{about}\n\n{table(columns, [cells(row) for row in rows])}"
 
 
+CODE = re.compile(r"(<!-- code:([\w./]+?)(?:#(\w+))? -->\n).*?(<!-- /code -->)", re.DOTALL)
+LANGUAGES = {
+    ".c": "c", ".cpp": "cpp", ".go": "go", ".java": "java", ".js": "js", ".rs": "rust,ignore", ".toml": "toml",
+    ".txt": "cmake",
+}  # fmt: skip
+
+
+def excerpt(path: Path, section: str | None) -> str:
+    """A file of the examples, or its lines between the comments `[section]` and `[/section]`."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if section is not None:
+        marks = [re.compile(rf"\s*(//|/\*|#) \[{slash}{section}\](\s*\*/)?$") for slash in ("", "/")]
+        places = [[k for k, line in enumerate(lines) if mark.match(line)] for mark in marks]
+        if [len(found) for found in places] != [1, 1]:
+            raise SystemExit(f"{path}: expected one section [{section}] ... [/{section}], got {places}")
+        lines = lines[places[0][0] + 1 : places[1][0]]
+    return textwrap.dedent("\n".join(lines)).strip("\n")
+
+
+def with_code(text: str) -> str:
+    """`text` with the code of the examples between its marks `<!-- code:PATH#SECTION -->` and `<!-- /code -->`."""
+
+    def filled(found: re.Match[str]) -> str:
+        path = ROOT / found.group(2)
+        fence = f"```{LANGUAGES[path.suffix]}\n{excerpt(path, found.group(3))}\n```"
+        return f"{found.group(1)}\n{fence}\n\n{found.group(4)}"
+
+    return CODE.sub(filled, text)
+
+
 def replaced(text: str, start: str, end: str, body: str) -> str:
     """`text` with `body` between the marks `start` and `end`."""
     before, found, rest = text.partition(start)
@@ -333,12 +365,12 @@ def replaced(text: str, start: str, end: str, body: str) -> str:
 
 def pages() -> list[Path]:
     """README and all pages."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def updated(path: Path, results: dict[str, Any] | None = None) -> str:
     """What a page should say."""
-    text = path.read_text(encoding="utf-8")
+    text = with_code(path.read_text(encoding="utf-8"))
     made = {**spec_tables(), **classic_tables(), **brigade_tables(), **header_tables()}
     for name, body in made.items():
         text = replaced(text, f"<!-- {name} -->", f"<!-- /{name} -->", body)

@@ -1,12 +1,14 @@
 """What a compiled caller relies on: functions and their types, constants, enums, structs and offsets.
 
-`python tests/abi_snapshot.py` writes tests/abi/v<MARL_ABI_VERSION>.json from the header, with the C compiler.
+`python tests/abi_snapshot.py` writes tests/abi/v<MARL_ABI_VERSION>.json from the header, with the C compiler, unless
+something changed that may not change within a version; docs/abi_policy.md tells what may.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,18 +16,25 @@ from typing import Any
 from c_support import HEADER, build, run
 
 SNAPSHOTS = Path(__file__).parent / "abi"
+# Structs that begin with their own size may grow at the end.
+GROW = ("marl_step_io", "marl_market_params")
 
 Snapshot = dict[str, Any]
 
 
-def plain_header() -> str:
-    """The header without comments, extra blanks and C++ guards."""
-    text = re.sub(r"/\*.*?\*/|//[^\n]*", "", HEADER.read_text(encoding="utf-8"), flags=re.DOTALL)
+def plain(text: str) -> str:
+    """The text of a header without comments and C++ guards."""
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.DOTALL)
     return re.sub(r"#ifdef __cplusplus.*?#endif", "", text, flags=re.DOTALL)
 
 
-def constants() -> dict[str, int]:
-    found = re.findall(r"^#define (\w+) (\d+)$", plain_header(), re.MULTILINE)
+def plain_header(header: Path = HEADER) -> str:
+    """A header without comments and C++ guards."""
+    return plain(header.read_text(encoding="utf-8"))
+
+
+def constants(header: Path = HEADER) -> dict[str, int]:
+    found = re.findall(r"^#define (\w+) (\d+)$", plain_header(header), re.MULTILINE)
     return {name: int(value) for name, value in found}
 
 
@@ -35,9 +44,9 @@ def signature(result: str, arguments: str) -> str:
     return f"{' '.join(result.split())} ({', '.join(kind.strip() for kind in types)})"
 
 
-def take() -> Snapshot:
-    """The ABI that the header describes. Sizes and offsets are those of this platform's compiler."""
-    text = plain_header()
+def take(header: Path = HEADER) -> Snapshot:
+    """The ABI that a header describes. Sizes and offsets are those of this platform's compiler."""
+    text = plain_header(header)
     enums = {
         name: dict(re.findall(r"(\w+) = (-?\d+)", body))
         for name, body in re.findall(r"typedef enum (\w+) \{(.*?)\}", text, re.DOTALL)
@@ -49,16 +58,16 @@ def take() -> Snapshot:
     prototypes = re.findall(r"^([^#\n;{}]*?)\b(marl_\w+)\(([^)]*)\);", text, re.MULTILINE)
     functions = {name: signature(result, arguments) for result, name, arguments in prototypes}
     return {
-        "constants": constants(),
+        "constants": constants(header),
         "functions": functions,
         "opaque": sorted(re.findall(r"typedef struct (\w+) \1;", text)),
-        **measure(enums, structs),
+        **measure(header, enums, structs),
     }
 
 
-def measure(enums: dict[str, dict[str, str]], structs: dict[str, list[str]]) -> Snapshot:
+def measure(header: Path, enums: dict[str, dict[str, str]], structs: dict[str, list[str]]) -> Snapshot:
     """Values of enums, sizes and offsets of structs, as a compiled program has them."""
-    lines = ['#include "marl_ffi.h"', "#include <stdio.h>", "int main(void) {"]
+    lines = [f'#include "{header.resolve()}"', "#include <stdio.h>", "int main(void) {"]
     lines += [f'printf("enum {name} {key} %d\\n", {key});' for name in enums for key in enums[name]]
     for name, fields in structs.items():
         lines.append(f'printf("size {name} _ %zu\\n", sizeof({name}));')
@@ -84,8 +93,34 @@ def path(version: int) -> Path:
     return SNAPSHOTS / f"v{version}.json"
 
 
+def broken(old: Snapshot, new: Snapshot) -> list[str]:
+    """What of `old` is gone or different in `new`, in words. Additions are fine."""
+    found = []
+    for kind in ("constants", "functions"):
+        found += _changed(kind, old[kind], new[kind])
+    found += [f"opaque/{name}: is gone" for name in old["opaque"] if name not in new["opaque"]]
+    for kind in ("enums", "structs"):
+        for name, members in old[kind].items():
+            now = new[kind].get(name, {})
+            if name in GROW and list(now)[: len(members)] == list(members):
+                members, now = {**members, "sizeof": 0}, {**now, "sizeof": 0}
+            elif kind == "structs" and list(now) != list(members):
+                found.append(f"structs/{name}: fields were {', '.join(members)}; are {', '.join(now) or 'gone'}")
+                continue
+            found += _changed(f"{kind}/{name}", members, now)
+    return found
+
+
+def _changed(where: str, old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    return [f"{where}/{key}: was {was}, is {new.get(key, 'gone')}" for key, was in old.items() if new.get(key) != was]
+
+
 if __name__ == "__main__":
     snapshot = take()
     target = path(snapshot["constants"]["MARL_ABI_VERSION"])
+    if target.exists():
+        breaks = broken(json.loads(target.read_text(encoding="utf-8")), snapshot)
+        if breaks:
+            sys.exit("\n".join(["raise MARL_ABI_VERSION, or take this back:", *breaks]))
     target.write_text(json.dumps(snapshot, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {target}")

@@ -37,10 +37,16 @@ def run(command: list[Any], **kwargs: Any) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def build(target: Path, sources: list[Path], library: Path | None, sanitize: bool = False) -> Path:
+def build(
+    target: Path,
+    sources: list[Path],
+    library: Path | None,
+    sanitize: bool = False,
+    include: Path = HEADER.parent,
+) -> Path:
     """Compile `sources` without a warning, and link them against the native library if there is one."""
     language = "c++" if sources[0].suffix == ".cpp" else "c"
-    flags = ["-g", "-O1", f"-I{HEADER.parent}", *WARNINGS, *(SANITIZERS if sanitize else [])]
+    flags = ["-g", "-O1", f"-I{include}", *WARNINGS, *(SANITIZERS if sanitize else [])]
     link = [] if library is None else [library, f"-Wl,-rpath,{library.parent}", "-lm", "-lpthread"]
     run([*compiler(language), *flags, *sources, *link, "-o", target])
     return target

@@ -19,3 +19,13 @@ def native_library() -> Path:
     found = _library.path()
     assert found is not None, f"the native library is not there: {_library.why_unavailable()}"
     return Path(found).resolve()
+
+
+@pytest.fixture(scope="session")
+def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `make install` put the C library, once for all tests."""
+    from install_support import install
+
+    target = tmp_path_factory.mktemp("installed")
+    install(target)
+    return target

@@ -58,21 +58,62 @@ def test_no_snapshot_lacks_its_successor() -> None:
     assert versions == list(range(1, abi_snapshot.constants()["MARL_ABI_VERSION"] + 1))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda s: s["functions"].pop("marl_version"),
-        lambda s: s["functions"].update(marl_extra="void (void)"),
-        lambda s: s["functions"].update(marl_version="const char * (int)"),
-        lambda s: s["enums"]["marl_status"].update(MARL_STATUS_EMPTY=109),
-        lambda s: s["structs"]["marl_step_io"].update(rewards="40+8", sizeof="200"),
-        lambda s: s["opaque"].remove("marl_market"),
-    ],
-)
-def test_a_change_is_noticed(change: Any) -> None:
+CHANGES = {
+    "function taken away": lambda s: s["functions"].pop("marl_version"),
+    "function changed": lambda s: s["functions"].update(marl_version="const char * (int)"),
+    "number changed": lambda s: s["enums"]["marl_status"].update(MARL_STATUS_EMPTY=109),
+    "number taken away": lambda s: s["enums"]["marl_status"].pop("MARL_STATUS_BUSY"),
+    "field moved": lambda s: s["structs"]["marl_step_io"].update(rewards="40+8"),
+    "field taken away": lambda s: s["structs"]["marl_step_io"].pop("infos"),
+    "field in the middle": lambda s: insert(s["structs"]["marl_step_io"], 3, "extra", "16+8"),
+    "field of another name": lambda s: insert(s["structs"]["marl_market_params"], 2, "other", "8+8", instead=True),
+    "struct without a size that grew": lambda s: s["structs"]["marl_error"].update(more="512+8"),
+    "struct without a size of another size": lambda s: s["structs"]["marl_error"].update(sizeof="520"),
+    "handle taken away": lambda s: s["opaque"].remove("marl_market"),
+}
+ADDITIONS = {
+    "function": lambda s: s["functions"].update(marl_extra="void (void)"),
+    "constant": lambda s: s["constants"].update(MARL_EXTRA=3),
+    "handle": lambda s: s["opaque"].append("marl_extra"),
+    "status": lambda s: s["enums"]["marl_status"].update(MARL_STATUS_EXTRA=702),
+    "enum": lambda s: s["enums"].update(marl_extra={"MARL_EXTRA_A": 0}),
+    "struct": lambda s: s["structs"].update(marl_extra={"sizeof": "8", "size": "0+8"}),
+    "field at the end": lambda s: s["structs"]["marl_step_io"].update(extra="192+8", sizeof="200"),
+}
+
+
+def insert(fields: dict[str, str], place: int, name: str, value: str, instead: bool = False) -> None:
+    items = list(fields.items())
+    items[place : place + instead] = [(name, value)]
+    fields.clear()
+    fields.update(items)
+
+
+@pytest.mark.parametrize("change", [*CHANGES, *ADDITIONS])
+def test_a_change_is_noticed(change: str) -> None:
     changed = copy.deepcopy(committed())
-    change(changed)
+    {**CHANGES, **ADDITIONS}[change](changed)
     assert differences(committed(), changed) != []
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_that_callers_could_notice_is_refused(change: str) -> None:
+    changed = copy.deepcopy(committed())
+    CHANGES[change](changed)
+    assert len(abi_snapshot.broken(committed(), changed)) == 1
+
+
+@pytest.mark.parametrize("change", ADDITIONS)
+def test_an_addition_is_not_refused(change: str) -> None:
+    changed = copy.deepcopy(committed())
+    ADDITIONS[change](changed)
+    assert abi_snapshot.broken(committed(), changed) == []
+
+
+def test_all_of_the_first_header_is_still_there() -> None:
+    first = abi_snapshot.take(abi_snapshot.SNAPSHOTS / "marl_ffi_v1.h")
+    assert len(first["functions"]) == 42 and "marl_brigade_episodes" not in first["functions"]
+    assert abi_snapshot.broken(first, abi_snapshot.take()) == []
 
 
 def test_symbols_of_the_library(native_library: Path) -> None:

@@ -21,7 +21,7 @@ import marl_ffi as mf
 from marl_ffi import _commands, bench, errors
 
 PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
-PAGES += sorted((ROOT / "docs").glob("*.md"))
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 FENCE = re.compile(r"^( *)```(\S*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
@@ -117,7 +117,9 @@ def test_an_example_that_tells_a_lie_is_noticed(tmp_path: Path) -> None:
 
 
 def programs() -> list[tuple[str, int]]:
-    return [(n, b.line) for n, p in zip(NAMES, PAGES) for b in blocks(p) if b.language == "c"]
+    """Those of the pages. Excerpts of programs that are run elsewhere are no programs."""
+    every = [(n, b) for n, p in zip(NAMES, PAGES) for b in blocks(p) if b.language == "c"]
+    return [(name, block.line) for name, block in every if not name.startswith("docs/languages/")]
 
 
 @pytest.mark.parametrize(("name", "line"), programs())
@@ -138,7 +140,28 @@ def test_there_are_c_programs() -> None:
 def test_no_block_escapes() -> None:
     """Every language that a page uses is one that this file knows what to do with."""
     known = {"python", "c", "text", "console", "rust", "rust,ignore"}
-    assert {block.language for page in PAGES for block in blocks(page)} <= known
+    of_languages = known | {"cmake", "cpp", "go", "java", "js", "toml"}
+    for page in PAGES:
+        assert {block.language for block in blocks(page)} <= (of_languages if page.parent.name == "languages" else known)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("docs/languages/")])
+def test_code_of_other_languages_is_that_of_the_examples(name: str, update: ModuleType) -> None:
+    """Every block of code stands between marks, so that it is an excerpt of a program that tests run."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    rest = update.CODE.sub("", text)
+    code = [f.group(2) for f in FENCE.finditer(rest) if f.group(2) not in ("console", "text", "python")]
+    assert code == [], f"{name}: code of no example"
+    assert len(update.CODE.findall(text)) >= 2
+
+
+def test_an_excerpt_that_has_changed_is_noticed(update: ModuleType) -> None:
+    page = ROOT / "docs" / "languages" / "go.md"
+    text = page.read_text(encoding="utf-8")
+    assert update.with_code(text) == text
+    assert update.with_code(text.replace("env.Step()", "env.Stop()")) == text != text.replace("env.Step()", "env.Stop()")
+    with pytest.raises(SystemExit, match="expected one section"):
+        update.excerpt(ROOT / "examples" / "go" / "checksum.go", "nothing")
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -367,8 +390,8 @@ def test_links_lead_somewhere(name: str) -> None:
 
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
-    assert set(re.findall(r"\]\((\w+\.md)\)", index)) == pages
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")} - {"index.md"}
+    assert set(re.findall(r"\]\(([\w/]+\.md)\)", index)) == pages
 
 
 def test_files_that_are_named_exist() -> None:

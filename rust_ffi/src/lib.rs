@@ -1,7 +1,8 @@
 //! Vectorised multi-agent reinforcement-learning environments.
 //!
-//! [`VecEnv`] is the front door: `VecEnv::new("CartPole-v1", 1024, Options::new())`. The same engine is reached from
-//! C, and from every language that calls C, through [`ffi`].
+//! [`VecEnv`] is the front door: `VecEnv::new("CartPole-v1", 1024, Options::new())`. [`Market`] is
+//! the auction of the electricity market by itself. The same engine is reached from C, and from every language that
+//! calls C, through [`ffi`].
 //!
 //! The way of one step, from the outside in:
 //!
@@ -12,12 +13,14 @@
 #![deny(unsafe_code)]
 
 mod api;
+mod auction;
 pub mod engine;
 pub mod envs;
 pub mod ffi;
 pub mod simd;
 
 pub use api::{Array, Options, Step, VecEnv};
+pub use auction::Market;
 pub use engine::actions::Actions;
 pub use engine::error::{Error, Result, Status};
 pub use engine::vec_env::Autoreset;

@@ -8,6 +8,7 @@ use marl_ffi::envs::market::clearing::{LossOfLoad, Rules, ScarcityPrice, TieRule
 use marl_ffi::envs::market::kernels::{run_many, Checked, Costs, Offers, OneMarket, Order, Results};
 use marl_ffi::envs::market::rewards::{RewardParams, RewardTerms};
 use marl_ffi::simd::{self, Level, Real};
+use marl_ffi::{Market, Status};
 
 /// Everything about one market, as computed.
 #[derive(Clone, Debug, PartialEq)]
@@ -370,4 +371,67 @@ fn inputs_are_what_they_claim_to_be() {
     let outcomes = many(Level::SCALAR, 1, &Rules::default(), &params(), &all);
     let short = outcomes.iter().filter(|outcome| outcome.unserved > 1.0).count();
     assert!((3..30).contains(&short));
+}
+
+fn bound_market_agrees<R: Real>() {
+    for rules in rules() {
+        for n in [1, 2, 5, 8, 33] {
+            let batch = markets::<R>(4, n, "random", 11);
+            let mut market = Market::<R>::with_rules(n, rules, params()).unwrap();
+            for k in 0..4 {
+                let row = k * n..(k + 1) * n;
+                market.bids_mut().copy_from_slice(&batch.bids[row.clone()]);
+                market.quantities_mut().copy_from_slice(&batch.quantities[row.clone()]);
+                market.costs_mut().copy_from_slice(&batch.costs[row.clone()]);
+                let right = naive::market(
+                    &rules,
+                    &params(),
+                    &batch.bids[row.clone()],
+                    &batch.quantities[row.clone()],
+                    &batch.costs[row],
+                    batch.demand[k],
+                );
+                let price = market.step(batch.demand[k]).unwrap();
+                assert_eq!(price.to_bits(), right.price.to_f64().to_bits());
+                assert_eq!((market.cleared(), market.rewards()), (&right.cleared[..], &right.rewards[..]));
+                assert_eq!(market.clear(batch.demand[k]).unwrap().to_bits(), price.to_bits());
+            }
+        }
+    }
+}
+
+#[test]
+fn bound_market_agrees_with_a_plain_sort() {
+    bound_market_agrees::<f32>();
+    bound_market_agrees::<f64>();
+}
+
+#[test]
+fn bound_market_names_what_it_refuses() {
+    let refused = |what: &str, status, message: &str, demand: f64, spoil: fn(&mut Market<f64>)| {
+        let mut market = Market::<f64>::new(3).unwrap();
+        market.quantities_mut().fill(10.0);
+        market.step(15.0).unwrap();
+        let before = market.cleared().to_vec();
+        spoil(&mut market);
+        let error = market.step(demand).unwrap_err();
+        assert_eq!(error.status, status, "{what}: {}", error.message);
+        assert!(error.message.contains(message), "{what}: {}", error.message);
+        assert_eq!(market.cleared(), before);
+    };
+    refused("bid", Status::BidNotFinite, "bids[1]", 1.0, |market| market.bids_mut()[1] = f64::NAN);
+    refused("quantity", Status::QuantityNegative, "quantities[2]", 1.0, |market| market.quantities_mut()[2] = -1.0);
+    refused("cost", Status::CostNotFinite, "costs[0]", 1.0, |market| market.costs_mut()[0] = f64::INFINITY);
+    refused("demand", Status::DemandNegative, "-1", -1.0, |_| ());
+    refused("demand", Status::DemandNotFinite, "NaN", f64::NAN, |_| ());
+
+    assert_eq!(Market::<f32>::new(0).err().unwrap().status, Status::Empty);
+    let capped = Rules { price_cap: f64::NAN, ..Rules::default() };
+    let made = Market::<f32>::with_rules(1, capped, RewardParams::default());
+    assert_eq!(made.err().unwrap().status, Status::ParameterInvalid);
+    let unscaled = RewardParams { demand_scale: 0.0, ..RewardParams::default() };
+    assert_eq!(
+        Market::<f32>::with_rules(1, Rules::default(), unscaled).err().unwrap().status,
+        Status::ParameterInvalid
+    );
 }

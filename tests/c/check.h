@@ -57,7 +57,7 @@ static inline void watch(void *start, size_t size) {
         exit(2);
     }
     memset(start, PAINT, size);
-    watched[num_watched].start = start;
+    watched[num_watched].start = (unsigned char *)start;
     watched[num_watched++].size = size;
 }
 
