@@ -467,8 +467,7 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
                 .map_err(|e| Error::new(Status::InvalidConfig, format!("options: not valid JSON: {e}")))?,
         };
         self.env.check_options(&options)?;
-        let entropy = getrandom::u64()
-            .map_err(|e| Error::new(Status::InvalidArgument, format!("seed: the system gave no entropy: {e}")))?;
+        let entropy = super::entropy::draw_seed()?;
         for block in &mut self.blocks {
             for row in 0..block.rows {
                 let k = block.first + row;
