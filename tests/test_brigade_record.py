@@ -92,7 +92,7 @@ def test_too_little_room_is_told() -> None:
     game = scenario("default")
     replay = Replay.play(game, ["firefighter"] * 4, 3)
     assert replay.num_nights > 2
-    houses, actions, rewards, over = record(game, None, 3, room=2)
+    houses, actions, _, over = record(game, None, 3, room=2)
     assert not over and len(houses) == 3
     assert np.array_equal(houses, replay.houses[:3]) and np.array_equal(actions, replay.actions[:2])
     houses, _, _, over = record(game, None, 3, room=0)
