@@ -22,7 +22,7 @@ export function strategies(instance, agents) {
   }
   return agents.map((agent, i) => {
     const found = typeof agent === "string" ? numbers.get(agent) : agent;
-    if (found?.length === PARAMETERS) return Array.from(found);
+    if (typeof found !== "string" && found?.length === PARAMETERS) return Array.from(found);
     const wish = `agents[${i}]: expected the name of an archetype or ${PARAMETERS} numbers`;
     throw invalid(`${wish}, got ${JSON.stringify(agent) ?? "undefined"}`);
   });

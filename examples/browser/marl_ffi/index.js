@@ -121,6 +121,16 @@ export class Marl {
     return this.#instance.text(this.#instance.call("simd_level"));
   }
 
+  /** Bytes of memory that this instance has; it grows as needed and never shrinks. */
+  get memoryBytes() {
+    return this.#instance.memory.buffer.byteLength;
+  }
+
+  /** Calls `marl_<name>` of the C ABI as it is, with addresses and numbers, where the loader has no method. */
+  call(name, ...args) {
+    return this.#instance.call(name, ...args);
+  }
+
   /** The ids of all environments. */
   envs() {
     return this.#instance.json("env_list");

@@ -204,7 +204,7 @@ export class VecEnv {
   #columnOf(name) {
     const field = this.spec.columns.find((each) => each.name === name);
     // an unknown name is the engine's to refuse: it knows the nearest
-    return field ?? { dtype: "uint8", shape: [] };
+    return field ?? { dtype: "uint8", shape: null };
   }
 
   /** A state column, copied; names are in `spec.columns`. */
@@ -212,7 +212,7 @@ export class VecEnv {
     this.#live();
     const { dtype, shape } = this.#columnOf(name);
     return this.#instance.during(
-      (room) => [room.string(String(name)), room.allocate(dtype, this.numEnvs * product(shape))],
+      (room) => [room.string(String(name)), room.allocate(dtype, this.numEnvs * product(shape ?? []))],
       ([key, out]) => {
         this.#instance.run("vec_env_column", this.#handle, key.address, out.address, out.bytes);
         return out.copy();
@@ -223,7 +223,9 @@ export class VecEnv {
   /** Injects a state column; `mask` has a 1 for each environment to change, all if absent. */
   setColumn(name, values, mask = null) {
     this.#live();
-    const { dtype } = this.#columnOf(name);
+    const { dtype, shape } = this.#columnOf(name);
+    const expected = shape ? this.numEnvs * product(shape) : values?.length ?? 0;
+    if (values?.length !== expected) throw wrongLength(String(name), expected, values?.length ?? typeof values);
     if (mask && mask.length !== this.numEnvs) throw wrongLength("mask", this.numEnvs, mask.length);
     this.#instance.during(
       (room) => [room.string(String(name)), room.filled(dtype, values), mask ? room.filled("uint8", Array.from(mask, Number)).address : 0],
