@@ -7,6 +7,7 @@ import contextlib
 import http.server
 import json
 import os
+import queue
 import shutil
 import signal
 import subprocess
@@ -103,6 +104,19 @@ def unpack(value: Any) -> Any:
     return {key: unpack(each) for key, each in value.items()}
 
 
+# One browser for all visits: each is a frame of this page, which asks for the next one again and again.
+HUB = """<!doctype html><script type="module">
+for (;;) {
+  const path = await (await fetch("/next", { method: "POST" })).text();
+  if (!path) continue;
+  document.querySelector("iframe")?.remove();
+  const frame = document.createElement("iframe");
+  [frame.width, frame.height, frame.src] = [1280, 900, path];
+  document.body.append(frame);
+}
+</script><body></body>"""
+
+
 class _Handler(http.server.SimpleHTTPRequestHandler):
     """The page as it is, and with a script in it; what that script reports."""
 
@@ -115,6 +129,8 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         path = self.path.split("?")[0]
         if path in self.server.missing:
             self.send_error(404)
+        elif path == "/hub.html":
+            self._send(HUB, "text/html")
         elif path == "/":
             text = (PAGE / "index.html").read_text(encoding="utf-8")
             self._send(text.replace("</body>", '<script type="module" src="/driver.js"></script></body>'), "text/html")
@@ -128,7 +144,16 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         else:
             super().do_GET()
 
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-store")
+        super().end_headers()
+
     def do_POST(self) -> None:
+        if self.path == "/next":
+            try:
+                return self._send(self.server.visits.get(timeout=1), "text/plain")
+            except queue.Empty:
+                return self._send("", "text/plain")
         self.server.result = self.rfile.read(int(self.headers["Content-Length"])).decode()
         self._send("", "text/plain")
         self.server.has_result.set()
@@ -150,6 +175,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.script = self.result = ""
         self.missing: set[str] = set()
         self.has_result = threading.Event()
+        self.visits: queue.Queue[str] = queue.Queue()
         self.address = f"http://127.0.0.1:{self.server_address[1]}"
 
     def visit(self, path: str, script: str, missing: tuple[str, ...] = ()) -> Any:
@@ -161,15 +187,8 @@ class Server(http.server.ThreadingHTTPServer):
         const failed = (error) => ({{ error: `${{error}} ${{error.stack}}` }});
         const told = await body().then((value) => ({{ value: pack(value) }}), failed);
         await fetch("/result", {{ method: "POST", body: JSON.stringify(told) }});"""
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-            command = [browser(), *OPTIONS, f"--user-data-dir={profile}", "--remote-debugging-port=0", self.address + path]
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            with subprocess.Popen(command, start_new_session=True, **quiet) as process:  # type: ignore[call-overload]
-                try:
-                    assert self.has_result.wait(120), f"{path}: the page reported nothing"
-                finally:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.killpg(process.pid, signal.SIGKILL)
+        self.visits.put(path)
+        assert self.has_result.wait(120), f"{path}: the page reported nothing"
         told = json.loads(self.result)
         assert "error" not in told, told["error"]
         return unpack(told["value"])
@@ -177,14 +196,21 @@ class Server(http.server.ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def serving() -> Iterator[Server]:
-    """A server for as long as the block lasts."""
+    """A server, and a browser that visits it, for as long as the block lasts."""
     if not MODULE.exists():
         pytest.fail(f"{MODULE.relative_to(ROOT)} is not there: run `make wasm`")
-    with Server() as server:
+    with Server() as server, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
+        command = [browser(), *OPTIONS, f"--user-data-dir={profile}", "--window-size=1300,1000", "--remote-debugging-port=0"]
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
         try:
-            yield server
+            with subprocess.Popen([*command, f"{server.address}/hub.html"], **quiet) as process:
+                try:
+                    yield server
+                finally:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
         finally:
             server.shutdown()
             thread.join()

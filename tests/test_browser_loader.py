@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -306,6 +307,23 @@ def test_what_is_no_module_is_told(run: Run) -> None:
     assert "no module of marl_ffi" in told[0]["message"]
     assert "version 2 of the ABI, got none" in told[1]["message"]
     assert "nothing.wasm: not found; run `make wasm`" in told[2]["message"]
+
+
+def test_examples_of_the_documentation(run: Run) -> None:
+    """Blocks of JavaScript on docs/browser.md print what stands below them."""
+    text = (ROOT / "docs" / "browser.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```js\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)
+    assert len(examples) == text.count("```js") >= 3
+    for code, printed in examples:
+        code = re.sub(r'import (\{.*?\}) from "./marl_ffi/index.js";', "", code).replace("await load()", "marl")
+        told = run(f"""
+          const shown = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+          const lines = [];
+          const console = {{ log: (...values) => lines.push(values.map(shown).join(" ")) }};
+          {{ {code.replace("const marl = marl;", "")} }}
+          return lines;
+        """)
+        assert told == printed.splitlines()
 
 
 def test_checksum_of_all_languages(run: Run) -> None:

@@ -137,7 +137,8 @@ def test_there_are_c_programs() -> None:
 
 def test_no_block_escapes() -> None:
     """Every language that a page uses is one that this file knows what to do with."""
-    known = {"python", "c", "text", "console", "rust", "rust,ignore"}
+    # JavaScript is run by tests/test_browser_loader.py
+    known = {"python", "c", "text", "console", "rust", "rust,ignore", "js"}
     assert {block.language for page in PAGES for block in blocks(page)} <= known
 
 
