@@ -29,6 +29,15 @@ OPTIONS = [
     "--disable-extensions", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
+# What the examples in all languages print.
+CHECKSUM = [
+    'refused: unknown_id (200): "CartPole-v2": no environment of that id; did you mean "CartPole-v1"?',
+    "CartPole-v1: 1000 poles, 200 steps, 8017 episodes ended",
+    "ElectricityMarket-v0: 5 generators, 240 hours, 10 days ended",
+    "marl_market: 240 auctions, mean price 36.175000",
+    "checksum: e2c4e2cd1e4f1d8e",
+]
+
 # In front of every script: how it hands back arrays, waits, and does what a visitor does.
 PRELUDE = """
 const pack = (value) => {

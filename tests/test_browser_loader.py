@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser_support import PAGE, in_node, serving
+from browser_support import CHECKSUM, PAGE, in_node, serving
 from c_support import ROOT
 
 import marl_ffi as mf
@@ -21,13 +21,6 @@ pytestmark = pytest.mark.browser
 
 # Where Node is, it is tested too.
 HOSTS = ["browser", *(["node"] if shutil.which("node") else [])]
-CHECKSUM = [
-    'refused: unknown_id (200): "CartPole-v2": no environment of that id; did you mean "CartPole-v1"?',
-    "CartPole-v1: 1000 poles, 200 steps, 8017 episodes ended",
-    "ElectricityMarket-v0: 5 generators, 240 hours, 10 days ended",
-    "marl_market: 240 auctions, mean price 36.175000",
-    "checksum: e2c4e2cd1e4f1d8e",
-]
 Run = Callable[[str], Any]
 
 
@@ -178,6 +171,17 @@ def test_entropy_differs_and_is_told(run: Run) -> None:
     """)
     assert len({row[0] for row in told} | {row[3] for row in told}) == 6
     assert all(row[1].tobytes() == row[2].tobytes() for row in told)
+
+
+def test_a_host_without_entropy_needs_seeds(run: Run) -> None:
+    told = run("""
+      const env = marl.vecEnv("Pendulum-v1", 1);
+      Object.defineProperty(globalThis, "crypto", { value: undefined });
+      return { refused: failing(() => env.reset()), first: env.reset({ seed: 1 }) };
+    """)
+    assert told["refused"]["reason"] == "invalid_argument"
+    assert "the system gave no entropy: the host's function `entropy` answered 1" in told["refused"]["message"]
+    assert told["first"].size == 3
 
 
 REFUSED = {

@@ -1,6 +1,7 @@
 // The page: loads the engine, shows one of two games, keeps the address.
 
 import { load } from "./marl_ffi/index.js";
+import { lines } from "./checksum.js";
 import { startBrigade } from "./brigade_page.js";
 import { startMarket } from "./market_page.js";
 
@@ -17,8 +18,12 @@ function remember(changes) {
     if (value === null) now.delete(key);
     else now.set(key, value);
   }
-  // a comma is fine in an address, and easier to read
-  history.replaceState(null, "", `#${now.toString().replaceAll("%2C", ",")}`);
+  try {
+    // a comma is fine in an address, and easier to read
+    history.replaceState(null, "", `#${now.toString().replaceAll("%2C", ",")}`);
+  } catch {
+    // some browsers allow only so many changes in a while; the next one is written again
+  }
 }
 
 function showTab() {
@@ -45,6 +50,11 @@ async function start() {
   byId("setup").insertAdjacentHTML("afterend", await view.text());
   const marl = await load();
   byId("engine").textContent = `Engine ${marl.version}, version ${marl.abiVersion} of the C ABI, in WebAssembly: the same bytes as everywhere.`;
+  byId("checksum").hidden = false;
+  byId("checksum").addEventListener("click", () => {
+    byId("checksum-lines").textContent = lines(marl).join("\n");
+    byId("checksum-lines").hidden = false;
+  });
   Object.assign(page, { marl, brigade: startBrigade(marl, asked, remember), market: startMarket(marl) });
   addEventListener("hashchange", () => {
     showTab();

@@ -80,12 +80,9 @@ export async function load(source = new URL("marl_ffi.wasm", import.meta.url)) {
       instance?.noteLastWords(new TextDecoder().decode(new Uint8Array(exports.memory.buffer, address, len).slice()));
     },
   };
-  try {
-    exports = new WebAssembly.Instance(module, { marl_ffi: host }).exports;
-  } catch {
-    // Chromium refuses to instantiate large modules at once on the page's own thread
-    exports = (await WebAssembly.instantiate(module, { marl_ffi: host })).exports;
-  }
+  exports = (await WebAssembly.instantiate(module, { marl_ffi: host }).catch((cause) => {
+    throw new LoadError(`this module asks for other imports than this loader has (${cause.message}); ${HOW_TO_BUILD}`, { cause });
+  })).exports;
   const version = exports.marl_abi_version?.();
   if (version !== ABI_VERSION) {
     throw new LoadError(`expected a module with version ${ABI_VERSION} of the ABI, got ${version ?? "none"}; ${HOW_TO_BUILD}`);

@@ -33,52 +33,53 @@ export class VecEnv {
         return out.view[0];
       },
     );
-    /** The specification: agents with their spaces, shapes and types of arrays, infos, state columns, configuration. */
-    this.spec = Object.freeze(instance.json("vec_env_spec", this.#handle));
-    this.#buffers = this.#makeBuffers(1, true);
+    try {
+      /** The specification: agents with their spaces, shapes and types of arrays, infos, state columns, configuration. */
+      this.spec = Object.freeze(instance.json("vec_env_spec", this.#handle));
+      this.#buffers = this.#makeBuffers(1, { infos: true, actions: true });
+    } catch (error) {
+      instance.call("vec_env_free", this.#handle);
+      throw error;
+    }
   }
 
   #instance;
   #handle;
   #buffers;
 
-  /** Numbers in one row of actions: agents times numbers of one action. */
-  get #actionWidth() {
-    return this.spec.agents.length * product(this.spec.action_shape);
-  }
-
-  #makeBuffers(steps, withInfos) {
+  /** Buffers of a step or rollout, and the `marl_step_io` that tells where they are: addresses never move. */
+  #makeBuffers(steps, { infos, actions }) {
     const { spec, numEnvs } = this;
     const agents = spec.agents.length;
     const rows = steps * numEnvs;
-    const kinds = {
-      observations: [spec.observation_dtype, rows * agents * product(spec.observation_shape)],
-      rewards: [spec.reward_dtype, rows * agents], terminations: ["uint8", rows], truncations: ["uint8", rows],
-      final_observations: [spec.observation_dtype, rows * agents * product(spec.observation_shape)], final_mask: ["uint8", rows],
+    const seen = [spec.observation_dtype, rows * agents * product(spec.observation_shape)];
+    const played = [spec.action_dtypes[0], rows * agents * product(spec.action_shape)];
+    const wanted = {
+      io: ["uint32", STEP_IO.length], observations: seen, rewards: [spec.reward_dtype, rows * agents],
+      terminations: ["uint8", rows], truncations: ["uint8", rows], final_observations: seen, final_mask: ["uint8", rows],
       episode_returns: ["float64", rows * agents], episode_lengths: ["int64", rows],
     };
-    if (withInfos) kinds.infos = ["uint8", spec.infos_bytes];
-    else kinds.actions_out = [spec.action_dtypes[0], rows * this.#actionWidth];
-    const made = { actions: this.#instance.allocate(spec.action_dtypes[0], rows * this.#actionWidth) };
-    for (const [name, [kind, len]] of Object.entries(kinds)) made[name] = this.#instance.allocate(kind, len);
-    made.io = this.#instance.allocate("uint32", STEP_IO.length);
-    return made;
-  }
-
-  /** Writes addresses and sizes of buffers to their `marl_step_io`. */
-  #describe(buffers, withActions) {
-    const words = buffers.io.view;
-    words.fill(0);
+    if (actions) wanted.actions = played;
+    if (infos) wanted.infos = ["uint8", spec.infos_bytes];
+    else wanted.actions_out = played;
+    const made = {};
+    try {
+      for (const [name, [kind, len]] of Object.entries(wanted)) made[name] = this.#instance.allocate(kind, len);
+    } catch (error) {
+      this.#instance.release(...Object.values(made));
+      throw error;
+    }
+    const words = made.io.view;
     const put = (name, value) => (words[STEP_IO.indexOf(name)] = value);
     put("size", 4 * STEP_IO.length);
-    for (const [name, block] of Object.entries(buffers)) {
-      if (name === "io" || block.len === 0 || (name === "actions" && !withActions)) continue;
+    put("actions_dtype", DTYPES[spec.action_dtypes[0]]);
+    for (const [name, block] of Object.entries(made)) {
+      if (name === "io" || block.len === 0) continue;
       put(name, block.address);
       if (STEP_IO.includes(`${name}_bytes`)) put(`${name}_bytes`, block.bytes);
       else put(`${name}_len`, block.len);
     }
-    put("actions_dtype", DTYPES[this.spec.action_dtypes[0]]);
-    return buffers.io.address;
+    return made;
   }
 
   #fillActions(block, actions) {
@@ -149,7 +150,7 @@ export class VecEnv {
   step(actions) {
     const buffers = this.#live();
     this.#fillActions(buffers.actions, actions);
-    this.#instance.run("vec_env_step", this.#handle, this.#describe(buffers, true));
+    this.#instance.run("vec_env_step", this.#handle, buffers.io.address);
     return { ...this.#results(buffers), infos: this.#infos(buffers.infos) };
   }
 
@@ -167,12 +168,12 @@ export class VecEnv {
   rollout(steps, actions = null) {
     asCount(steps, "steps", 1);
     this.#live();
-    const buffers = this.#makeBuffers(steps, false);
+    const buffers = this.#makeBuffers(steps, { infos: false, actions: actions != null });
     try {
       if (actions != null) this.#fillActions(buffers.actions, actions);
-      this.#instance.run("vec_env_rollout", this.#handle, steps, this.#describe(buffers, actions != null));
+      this.#instance.run("vec_env_rollout", this.#handle, steps, buffers.io.address);
       const copied = Object.entries(this.#results(buffers)).map(([name, array]) => [name, this.copy ? array : array.slice()]);
-      const played = actions == null ? buffers.actions_out.copy() : buffers.actions.copy();
+      const played = (buffers.actions ?? buffers.actions_out).copy();
       return { ...Object.fromEntries(copied), actions: played };
     } finally {
       this.#instance.release(...Object.values(buffers));
