@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 RUST_SOURCES := $(shell find rust_ffi/src -name '*.rs') $(MANIFEST) rust_ffi/Cargo.lock
 BUILD_INPUTS := setup.py pyproject.toml include/marl_ffi.h $(RUST_SOURCES)
 
-.PHONY: help demo test test-rust test-python browser-test header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish install uninstall examples-test clean
+.PHONY: help demo test test-rust test-python browser-test wasm header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish install uninstall examples-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,8 +43,11 @@ test-rust: ## tests of the Rust crate
 test-python: $(VENV)/.test ## tests of the package and of the C ABI
 	$(PY) -m pytest
 
-browser-test: $(VENV)/.test ## open the pages of replays in a browser (Chromium or Chrome on PATH, or MARL_FFI_BROWSER)
-	$(PY) -m pytest -v -m browser tests/test_brigade_replay_page.py
+browser-test: $(VENV)/.test wasm ## open the pages in a browser (Chromium or Chrome on PATH, or MARL_FFI_BROWSER)
+	$(PY) -m pytest -v -m browser
+
+wasm: ## build the engine for browsers, and complete the page in examples/browser
+	sh rust_ffi/wasm/build.sh
 
 header: $(CBINDGEN) ## make include/marl_ffi.h again
 	$(CBINDGEN) --quiet --config rust_ffi/cbindgen.toml --output include/marl_ffi.h rust_ffi
@@ -99,6 +102,7 @@ examples-test: $(VENV)/.test ## install for C, run the examples of all languages
 
 clean: ## remove what was built, .venv included
 	rm -rf $(VENV) .tools build dist html demo .asv *.egg-info marl_ffi/_cdef.py marl_ffi/_native* rust_ffi/target
+	rm -rf examples/browser/replay examples/browser/marl_ffi/marl_ffi.wasm
 	find marl_ffi tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(PY):

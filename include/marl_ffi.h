@@ -27,7 +27,7 @@
 #include <stddef.h>
 
 // Version of the C ABI. Raised by any change that a compiled caller could notice.
-#define MARL_ABI_VERSION 1
+#define MARL_ABI_VERSION 2
 
 // What went wrong. Numbers are part of the ABI: never changed, never reused.
 typedef enum marl_status {
@@ -286,6 +286,37 @@ enum marl_status marl_brigade_episodes(const char *config_json,
                                        uint32_t *nights,
                                        size_t nights_len,
                                        struct marl_error *err);
+
+// Plays one game of Bucket Brigade between agents that all play by themselves, and records every night of it: what a
+// replay shows. The same game as in `BucketBrigade-v0` with the same seed and the same moves.
+//
+// Parameters: `config_json` is a JSON object with those keys of `BucketBrigade-v0` that count when nobody learns:
+// `scenario` and fields of a scenario, `policies` (for each agent a name or ten numbers, firefighters if absent) and
+// `decisions` ("independent" or "original"); NULL or "" for the default. `num_nights` is the room, in nights. `houses`
+// receives `(num_nights + 1, num_houses)` states, 0 safe, 1 burning, 2 ruined, the first row being the evening before
+// the first night; `actions` `(num_nights, num_agents, 3)`: house, mode (0 rest, 1 work) and signal; `rewards`
+// `(num_nights, num_agents)` points. Lengths are in elements. `nights` receives the nights that were played: rows beyond
+// are left alone. `is_over` receives 1 if the game ended, and 0 if it needs more room.
+//
+// Errors: `MARL_STATUS_UNKNOWN_ID`, `MARL_STATUS_UNKNOWN_KEY`, `MARL_STATUS_INVALID_CONFIG`,
+// `MARL_STATUS_LENGTH_MISMATCH`, `MARL_STATUS_INVALID_ARGUMENT`, `MARL_STATUS_OUT_OF_MEMORY`,
+// `MARL_STATUS_NULL_POINTER`. Safe from any thread.
+//
+// # Safety
+// * `config_json` is NULL or NUL-terminated; arrays are valid for their lengths; `nights`, `is_over` and `err` are
+//   NULL or valid for writes.
+enum marl_status marl_brigade_record(const char *config_json,
+                                     uint64_t seed,
+                                     size_t num_nights,
+                                     uint8_t *houses,
+                                     size_t houses_len,
+                                     uint8_t *actions,
+                                     size_t actions_len,
+                                     float *rewards,
+                                     size_t rewards_len,
+                                     uint32_t *nights,
+                                     uint8_t *is_over,
+                                     struct marl_error *err);
 
 // Version of the C ABI of the loaded library. A caller compiled against this header should find it equal to
 // `MARL_ABI_VERSION`. Never fails; safe from any thread.

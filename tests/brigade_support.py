@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from marl_ffi import _library
+from marl_ffi._buffers import pointer
 from marl_ffi.bucket_brigade import Game, Scenario, scenario
 from marl_ffi.reference.bucket_brigade.episodes import Episode
 
@@ -79,3 +82,28 @@ def play_game(chosen: Scenario, seed: int, nights: int, houses_visited: int) -> 
 
 
 BACKENDS = {"reference": play_reference, "game": play_game}
+
+
+def record(
+    game: Scenario, policies: list[Any] | None, seed: int, room: int = 120, decisions: str = "independent", **more: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+    """What the library records: houses, actions, rewards, and whether the game is over."""
+    ffi, lib = _library.get()
+    config = {"scenario": game.to_dict(), "decisions": decisions, **more}
+    if policies is not None:
+        config["policies"] = policies
+    n, h = game.num_agents, game.num_houses
+    houses = np.full((room + 1, h), 9, np.uint8)
+    actions = np.full((room, n, 3), 9, np.uint8)
+    rewards = np.full((room, n), np.nan, np.float32)
+    nights, over, err = ffi.new("uint32_t *"), ffi.new("uint8_t *"), _library.new_error()
+    status = lib.marl_brigade_record(
+        _library.to_json(config), seed, room, pointer(houses, "uint8", writable=True), houses.size,
+        pointer(actions, "uint8", writable=True), actions.size, pointer(rewards, "float32", writable=True), rewards.size,
+        nights, over, err,
+    )  # fmt: skip
+    _library.check(status, err)
+    t = nights[0]
+    # rows beyond are left alone
+    assert np.all(houses[t + 1 :] == 9) and np.all(actions[t:] == 9) and np.all(np.isnan(rewards[t:]))
+    return houses[: t + 1], actions[:t], rewards[:t], bool(over[0])

@@ -7,38 +7,15 @@ from __future__ import annotations
 
 import html.parser
 import itertools
-import os
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
+from browser_support import run
 
 from marl_ffi.bucket_brigade import Replay, scenario
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "chromium-headless-shell")
 TEAM = ["firefighter", "free_rider", "hero", "liar"]
-
-
-def browser() -> str:
-    """Path of a browser, or a failure that says how to get one."""
-    named = os.environ.get("MARL_FFI_BROWSER")
-    for name in [named] if named else BROWSERS:
-        found = shutil.which(name)
-        if found:
-            return found
-    pytest.fail("no browser found: install chromium, or name one in MARL_FFI_BROWSER")
-
-
-def run(url: str, *options: str) -> str:
-    command = [
-        browser(), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage",
-        "--no-first-run", "--disable-extensions", "--disable-background-networking", *options, url,
-    ]  # fmt: skip
-    # a page that never comes to rest must not stop the tests
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout
 
 
 class Shown(html.parser.HTMLParser):

@@ -10,6 +10,8 @@ import pytest
 from c_support import HEADER, ROOT, run
 
 FFI = ROOT / "rust_ffi" / "src" / "ffi"
+# In WebAssembly alone: no other library has it, and the header does not declare it.
+WASM = FFI / "wasm.rs"
 # Return a constant and cannot panic.
 TRIVIAL = {"marl_abi_version", "marl_version", "marl_status_name"}
 
@@ -24,9 +26,9 @@ CLOSURE = re.compile(r"let \w+ = (?:move )?\|[^|]*\| ?(?:\{.*?^    \};|[^\n]*;)"
 
 
 def functions() -> dict[str, dict[str, str]]:
-    """Name -> parts of each `extern "C" fn` of the crate."""
+    """Name -> parts of each `extern "C" fn` of the C ABI."""
     found: dict[str, dict[str, str]] = {}
-    for path in sorted(FFI.glob("*.rs")):
+    for path in sorted(set(FFI.glob("*.rs")) - {WASM}):
         for match in FUNCTION.finditer(path.read_text(encoding="utf-8")):
             parts = {key: value or "" for key, value in match.groupdict().items()}
             parts["docs"] = "\n".join(re.findall(r"^\s*/// ?(.*)$", parts["above"], re.MULTILINE))
@@ -41,11 +43,19 @@ EACH = pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_no_function_is_overlooked() -> None:
     """The pattern above sees every definition, and none of them outside of src/ffi."""
     sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "rust_ffi" / "src").rglob("*.rs")}
+    del sources[WASM]
     definitions = sum(len(re.findall(r'extern "C" fn', text)) for text in sources.values())
     unmangled = sum(text.count("#[no_mangle]") for text in sources.values())
     assert definitions == unmangled == len(FUNCTIONS) >= 35
     assert not [path for path, text in sources.items() if 'extern "C"' in text and path.parent != FFI]
     assert not [path for path, text in sources.items() if "export_name" in text]
+
+
+def test_functions_of_webassembly_are_marked_as_such() -> None:
+    names = re.findall(r'extern "C" fn (\w+)', WASM.read_text(encoding="utf-8"))
+    assert len(names) == 3 and all(name.startswith("marl_wasm_") for name in names)
+    assert '#[cfg(target_family = "wasm")]\npub mod wasm;' in (FFI / "mod.rs").read_text(encoding="utf-8")
+    assert "marl_wasm_" not in HEADER.read_text(encoding="utf-8")
 
 
 @EACH

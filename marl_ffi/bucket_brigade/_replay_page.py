@@ -22,7 +22,8 @@ def page(replay: Replay) -> str:
     parts = {
         "title": html.escape(f"Bucket Brigade: {title}"),
         "style": _part("page.css"),
-        "script": _part("page.js"),
+        "view": _part("view.html"),
+        "script": "\n".join(_part(name) for name in ("theme.js", "view.js", "page.js")),
         # within a script element only `<` could end it
         "replay": data.replace("<", "\\u003c"),
     }

@@ -1,4 +1,4 @@
-/* Episodes of Bucket Brigade under abuse: each call refuses with the right status, writes nothing, and works afterwards. */
+/* Episodes and records of Bucket Brigade under abuse: each call refuses with the right status, writes nothing, and works afterwards. */
 #include "check.h"
 
 #include <stdint.h>
@@ -114,6 +114,56 @@ static void configurations(void) {
     REFUSED(MARL_STATUS_INVALID_ARGUMENT, WITH_CONFIG("{\"scenario\": \"\xff\"}"));
 }
 
+/* One game, recorded. */
+enum { NIGHTS = 30, TOWN = (NIGHTS + 1) * 10, MOVES = NIGHTS * 4 * 3, PAID = NIGHTS * 4 };
+static uint8_t houses[TOWN + 1], actions[MOVES + 1], is_over[2];
+static float rewards[PAID + 1];
+static uint32_t played[2];
+
+#define RECORD_OF(c, n, h, hl, a, al, r, rl, t, o) marl_brigade_record(c, 7, n, h, hl, a, al, r, rl, t, o, err)
+#define RECORD(c) RECORD_OF(c, NIGHTS, houses, TOWN, actions, MOVES, rewards, PAID, played, is_over)
+#define RECORD_IN(h, a, r, t, o) RECORD_OF(config, NIGHTS, h, TOWN, a, MOVES, r, PAID, t, o)
+#define RECORD_SIZED(n, hl, al, rl) RECORD_OF(config, n, houses, hl, actions, al, rewards, rl, played, is_over)
+
+static void records(void) {
+    uint8_t evening[10];
+    watch(NULL, 0);
+    FINE(RECORD(config));
+    CHECK(is_over[0] == 1 && played[0] >= 16 && played[0] <= NIGHTS && rewards[0] != 0);
+    memcpy(evening, houses, sizeof evening);
+    FINE(RECORD_OF(config, 0, houses, 10, NULL, 0, NULL, 0, played, is_over));
+    CHECK(is_over[0] == 0 && played[0] == 0 && memcmp(evening, houses, sizeof evening) == 0);
+    FINE(RECORD_OF("{\"max_nights\": null}", 1, houses, 20, actions, 12, rewards, 4, played, is_over));
+    CHECK(is_over[0] == 0 && played[0] == 1);
+    watch(houses, sizeof houses);
+    watch(actions, sizeof actions);
+    watch(rewards, sizeof rewards);
+    watch(played, sizeof played);
+    watch(is_over, sizeof is_over);
+    REFUSED(MARL_STATUS_NULL_POINTER, RECORD_IN(NULL, actions, rewards, played, is_over));
+    REFUSED(MARL_STATUS_NULL_POINTER, RECORD_IN(houses, NULL, rewards, played, is_over));
+    REFUSED(MARL_STATUS_NULL_POINTER, RECORD_IN(houses, actions, NULL, played, is_over));
+    REFUSED(MARL_STATUS_NULL_POINTER, RECORD_IN(houses, actions, rewards, NULL, is_over));
+    REFUSED(MARL_STATUS_NULL_POINTER, RECORD_IN(houses, actions, rewards, played, NULL));
+    REFUSED(MARL_STATUS_INVALID_ARGUMENT, RECORD_IN(houses, houses, rewards, played, is_over));
+    REFUSED(MARL_STATUS_INVALID_ARGUMENT, RECORD_IN(houses, actions, rewards, (uint32_t *)rewards, is_over));
+    REFUSED(MARL_STATUS_INVALID_ARGUMENT, RECORD_IN(houses, actions, rewards, played, (uint8_t *)played));
+    REFUSED(MARL_STATUS_INVALID_ARGUMENT, RECORD_IN(houses, actions, (float *)((char *)rewards + 1), played, is_over));
+    REFUSED(MARL_STATUS_LENGTH_MISMATCH, RECORD_SIZED(NIGHTS, TOWN - 1, MOVES, PAID));
+    REFUSED(MARL_STATUS_LENGTH_MISMATCH, RECORD_SIZED(NIGHTS, TOWN, MOVES + 1, PAID));
+    REFUSED(MARL_STATUS_LENGTH_MISMATCH, RECORD_SIZED(NIGHTS, TOWN, MOVES, 0));
+    REFUSED(MARL_STATUS_LENGTH_MISMATCH, RECORD_SIZED(NIGHTS + 1, TOWN, MOVES, PAID));
+    REFUSED(MARL_STATUS_INVALID_ARGUMENT, RECORD_SIZED(SIZE_MAX, TOWN, MOVES, PAID));
+    REFUSED(MARL_STATUS_INVALID_ARGUMENT, RECORD_SIZED(SIZE_MAX / 2, TOWN, MOVES, PAID));
+    REFUSED(MARL_STATUS_INVALID_ARGUMENT, RECORD_SIZED(NIGHTS, TOWN, MOVES, SIZE_MAX));
+    REFUSED(MARL_STATUS_INVALID_CONFIG, RECORD("{"));
+    REFUSED(MARL_STATUS_INVALID_CONFIG, RECORD("{\"policies\": []}"));
+    REFUSED(MARL_STATUS_INVALID_CONFIG, RECORD("{\"policies\": [1, 2, 3, 4]}"));
+    REFUSED(MARL_STATUS_INVALID_CONFIG, RECORD("{\"decisions\": \"mine\"}"));
+    REFUSED(MARL_STATUS_UNKNOWN_ID, RECORD("{\"scenario\": \"harder\"}"));
+    REFUSED(MARL_STATUS_UNKNOWN_KEY, RECORD("{\"agents\": [0]}"));
+}
+
 int main(void) {
     int k;
     for (k = 0; k < P * S; k++) {
@@ -125,5 +175,6 @@ int main(void) {
     numbers();
     configurations();
     still_works();
+    records();
     return outcome();
 }

@@ -5,11 +5,13 @@ mod block;
 pub mod columns;
 pub mod config;
 pub mod draws;
+pub mod entropy;
 pub mod error;
 mod outputs;
 pub mod rng;
 mod snapshot;
 pub mod spec;
+#[cfg_attr(target_family = "wasm", path = "threads_off.rs")]
 pub mod threads;
 pub mod vec_env;
 mod ziggurat;

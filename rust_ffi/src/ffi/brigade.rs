@@ -1,10 +1,11 @@
-//! Bucket Brigade: whole episodes of heuristic agents.
+//! Bucket Brigade: whole episodes of agents that play by themselves.
 
-use super::{boundary, check_apart, extent, marl_error, slice, slice_mut, text};
+use super::{boundary, check_apart, check_pointer, extent, marl_error, slice, slice_mut, text, write_out};
 use crate::engine::config::Config;
 use crate::engine::error::{Error, Result, Status};
 use crate::envs::bucket_brigade::agents::Decisions;
 use crate::envs::bucket_brigade::payoff::{play, Grid};
+use crate::envs::bucket_brigade::record::{Record, Show};
 use crate::envs::bucket_brigade::scenario::{Scenario, MOST};
 use std::ffi::c_char;
 
@@ -86,6 +87,68 @@ pub unsafe extern "C" fn marl_brigade_episodes(
         let scenario = scenario(config, num_agents)?;
         let grid = Grid { params, profiles: num_profiles, seeds, num_seeds, decisions, num_threads };
         play(&scenario, grid, scores, nights)
+    };
+    // SAFETY: by this function's contract.
+    unsafe { boundary(err, body) }
+}
+
+/// Plays one game of Bucket Brigade between agents that all play by themselves, and records every night of it: what a
+/// replay shows. The same game as in `BucketBrigade-v0` with the same seed and the same moves.
+///
+/// Parameters: `config_json` is a JSON object with those keys of `BucketBrigade-v0` that count when nobody learns:
+/// `scenario` and fields of a scenario, `policies` (for each agent a name or ten numbers, firefighters if absent) and
+/// `decisions` ("independent" or "original"); NULL or "" for the default. `num_nights` is the room, in nights. `houses`
+/// receives `(num_nights + 1, num_houses)` states, 0 safe, 1 burning, 2 ruined, the first row being the evening before
+/// the first night; `actions` `(num_nights, num_agents, 3)`: house, mode (0 rest, 1 work) and signal; `rewards`
+/// `(num_nights, num_agents)` points. Lengths are in elements. `nights` receives the nights that were played: rows beyond
+/// are left alone. `is_over` receives 1 if the game ended, and 0 if it needs more room.
+///
+/// Errors: `MARL_STATUS_UNKNOWN_ID`, `MARL_STATUS_UNKNOWN_KEY`, `MARL_STATUS_INVALID_CONFIG`,
+/// `MARL_STATUS_LENGTH_MISMATCH`, `MARL_STATUS_INVALID_ARGUMENT`, `MARL_STATUS_OUT_OF_MEMORY`,
+/// `MARL_STATUS_NULL_POINTER`. Safe from any thread.
+///
+/// # Safety
+/// * `config_json` is NULL or NUL-terminated; arrays are valid for their lengths; `nights`, `is_over` and `err` are
+///   NULL or valid for writes.
+#[no_mangle]
+pub unsafe extern "C" fn marl_brigade_record(
+    config_json: *const c_char,
+    seed: u64,
+    num_nights: usize,
+    houses: *mut u8,
+    houses_len: usize,
+    actions: *mut u8,
+    actions_len: usize,
+    rewards: *mut f32,
+    rewards_len: usize,
+    nights: *mut u32,
+    is_over: *mut u8,
+    err: *mut marl_error,
+) -> Status {
+    let body = || {
+        let written = [
+            extent("houses", houses, houses_len),
+            extent("actions", actions, actions_len),
+            extent("rewards", rewards, rewards_len),
+            extent("nights", nights, 1),
+            extent("is_over", is_over, 1),
+        ];
+        check_apart(&written, &[])?;
+        check_pointer("nights", nights, 1)?;
+        check_pointer("is_over", is_over, 1)?;
+        // SAFETY: by this function's contract.
+        let (config, record) = unsafe {
+            let houses = slice_mut("houses", houses, houses_len)?;
+            let actions = slice_mut("actions", actions, actions_len)?;
+            let rewards = slice_mut("rewards", rewards, rewards_len)?;
+            (text("config_json", config_json, Some(""))?, Record { houses, actions, rewards })
+        };
+        let length = Show::read(Config::parse(config)?)?.play(seed, num_nights, record)?;
+        // SAFETY: by this function's contract.
+        unsafe {
+            write_out("nights", nights, length.nights)?;
+            write_out("is_over", is_over, u8::from(length.is_over))
+        }
     };
     // SAFETY: by this function's contract.
     unsafe { boundary(err, body) }

@@ -12,6 +12,8 @@ pub mod observer;
 pub mod spec;
 mod status;
 pub mod vec_env;
+#[cfg(target_family = "wasm")]
+pub mod wasm;
 
 pub use status::marl_error;
 

@@ -157,7 +157,8 @@ fn read_board<M: HouseSet>(houses: &[u8]) -> Board<M> {
     Board { burning: of(BURNING), ruined: of(RUINED) }
 }
 
-fn write_board<M: HouseSet>(houses: &mut [u8], board: Board<M>) {
+/// Writes a number for every house: 0 safe, 1 burning, 2 ruined.
+pub(super) fn write_board<M: HouseSet>(houses: &mut [u8], board: Board<M>) {
     houses.fill(SAFE);
     board.burning.iter().for_each(|h| houses[h] = BURNING);
     board.ruined.iter().for_each(|h| houses[h] = RUINED);

@@ -7,7 +7,7 @@
 //!
 //! [`scenario`] holds the numbers and options of a game, [`catalog`] those with a name; [`rules`] one night and
 //! [`rewards`] what it pays; [`stream`] its random numbers; [`agents`] and [`policies`] those who play without learning;
-//! [`payoff`] whole episodes of them, thousands at a time; [`env`] the environment, and [`observe`] what is seen.
+//! [`payoff`] whole episodes of them, thousands at a time, and [`record`] a single one, night by night; [`env`] the environment, and [`observe`] what is seen.
 
 pub mod agents;
 pub mod catalog;
@@ -18,6 +18,7 @@ pub mod observe;
 pub mod options;
 pub mod payoff;
 pub mod policies;
+pub mod record;
 pub mod rewards;
 pub mod rules;
 pub mod scenario;

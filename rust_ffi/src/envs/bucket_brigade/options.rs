@@ -36,10 +36,7 @@ impl Options {
         let scenario = Scenario::read(&mut config, None)?;
         let seats = read_seats(&mut config, scenario.num_agents)?;
         let policies = read_policies(&mut config, scenario.num_agents, &seats)?;
-        let decisions = match config.choice("decisions", &["independent", "original"])? {
-            0 => Decisions::Independent,
-            _ => Decisions::Original,
-        };
+        let decisions = read_decisions(&mut config)?;
         let (_, layout) = LAYOUTS[config.choice("observation", &LAYOUTS.map(|each| each.0))?];
         let observe_progress = config.boolean("observe_progress", false)?;
         if observe_progress && layout != Layout::V1 {
@@ -93,7 +90,15 @@ fn read_seats(config: &mut Config, agents: usize) -> Result<Vec<usize>> {
     Ok(seats)
 }
 
-fn read_policies(config: &mut Config, agents: usize, seats: &[usize]) -> Result<Vec<Option<Policy>>> {
+pub(super) fn read_decisions(config: &mut Config) -> Result<Decisions> {
+    Ok(match config.choice("decisions", &["independent", "original"])? {
+        0 => Decisions::Independent,
+        _ => Decisions::Original,
+    })
+}
+
+/// What each agent plays that is not in `seats`.
+pub(super) fn read_policies(config: &mut Config, agents: usize, seats: &[usize]) -> Result<Vec<Option<Policy>>> {
     let items = config.list("policies")?.unwrap_or_else(|| vec![Value::Null; agents]);
     if items.len() != agents {
         return Err(invalid(format!("policies: expected one for each of {agents} agents, got {}", items.len())));

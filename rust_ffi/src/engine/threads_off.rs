@@ -1,0 +1,21 @@
+//! Where there are no threads: the same functions as `threads.rs`, all of them on the calling thread.
+//!
+//! Work is cut by position only, so results are those of any number of threads.
+
+/// Threads to use when the caller does not say.
+pub fn default_num_threads() -> usize {
+    1
+}
+
+/// More threads than this are never used.
+pub const MOST_THREADS: usize = 1;
+
+/// How many parts to cut work into.
+pub fn parts_for(_num_threads: usize, _items: usize, _nanoseconds: usize) -> usize {
+    1
+}
+
+/// Runs `work` on every task, one after the other.
+pub fn for_each<T: Send>(tasks: &mut [T], work: impl Fn(&mut T) + Sync) {
+    tasks.iter_mut().for_each(work);
+}
