@@ -11,7 +11,7 @@ from typing import Any
 
 from . import errors
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 _HERE = Path(__file__).parent
 _SUFFIXES = (".so", ".dylib", ".dll", ".pyd")
 
@@ -214,6 +214,13 @@ def env_spec(env_id: str, config: dict[str, Any]) -> dict[str, Any]:
     _, lib = get()
     spec: dict[str, Any] = json.loads(text_of(lib.marl_env_spec, c_text(env_id), to_json(config)))
     return spec
+
+
+def load_plugin(path: str) -> None:
+    """Have the library load a plug-in; its environments are among `env_ids()` then."""
+    _, lib = get()
+    err = new_error()
+    check(lib.marl_plugin_load(c_text(path), err), err)
 
 
 def build_info() -> dict[str, Any]:
