@@ -42,12 +42,15 @@ def load_plugin(path: str | os.PathLike[str]) -> list[str]:
         raise errors.LibraryNotFoundError(f"plug-ins need the native library; the backend is {_backend.backend()}")
     from . import _library
 
+    path = os.fspath(path)
+    if "\0" in path:
+        raise errors.error_for("plugin_invalid", f"{path!r}: there is no such file")
     # With a directory in it, the system's loader looks nowhere else.
     real = os.path.realpath(path)
     with _loading:
         if real not in _loaded:
             if not Path(real).is_file():
-                raise errors.error_for("plugin_invalid", f"{os.fspath(path)}: there is no such file")
+                raise errors.error_for("plugin_invalid", f"{path}: there is no such file")
             before = set(_library.env_ids())
             _library.load_plugin(real)
             _loaded[real] = [env_id for env_id in _library.env_ids() if env_id not in before]

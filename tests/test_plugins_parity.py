@@ -58,7 +58,8 @@ def test_random_lives(checked: bool) -> None:
             _backend.make_engine(CARTPOLE, count, threads, mode, config | {"checked": checked}),
             _backend.make_engine(OWN, count, threads, mode, config),
         ]
-        live(rng, pair, mode, f"case {case}, {config}, {mode}", farthest=2)
+        # A checked batch would have to complain of states that were injected far outside of what is seen.
+        live(rng, pair, mode, f"case {case}, {config}, {mode}", farthest=-1 if checked else 2)
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
@@ -157,7 +158,7 @@ def test_checked_runs_are_the_same(env_id: str) -> None:
                 made: list[Any] = [env.reset(seed=4), dict(env.rollout(25))]
                 agents = slice(None) if env.spec["multi_agent"] else 0
                 actions = random_actions(np.random.default_rng(1), env.spec, 8, 37)[:, :, agents]
-                made += [env.step(each) for each in np.clip(actions, -1, 4).astype(actions.dtype)]
+                made += [env.step(each) for each in actions]
                 shown.add(hash_of([made, env.state, env.snapshot()]))
         assert len(shown) == 1
 

@@ -83,13 +83,13 @@ static int32_t step(const marl_plugin_rows *rows) {
         if (fault != REWARD_UNWRITTEN) rewards[row] = fault == NAN_REWARD ? NAN : 1.0f;
         rows->terminations[row] = fault == TERMINATION_TWO ? 2 : 0;
         if (fabs(x[row]) > 4.5) x[row] = 0;
+        if (fault == STATE_OUT_OF_BOUNDS) x[row] = 6;
     }
     if (fault == WRITES_BEFORE) x[-1] = 0;
     if (fault == WRITES_BEYOND_STATE) ((int64_t *)rows->state)[rows->count] = 0;
     if (fault == WRITES_BEYOND_REWARDS) rewards[rows->count] = 0;
     if (fault == WRITES_CLOCK) ((uint32_t *)(uintptr_t)rows->clock)[0] = 0;
     if (fault == DRAWS_BEYOND) x[0] += rows->draws->below(rows->rng, rows->count, 1);
-    if (fault == STATE_OUT_OF_BOUNDS) x[0] = 6;
     return 0;
 }
 
@@ -101,12 +101,12 @@ static int32_t observe(const marl_plugin_rows *rows) {
     if (fault == OBSERVE_FAILS) return failing(rows, "it is dark");
     for (row = 0; row < rows->count; row++) {
         if (fault != OBSERVATION_UNWRITTEN) observations[row] = (float)x[row];
+        if (fault == NAN_OBSERVATION) observations[row] = NAN;
+        if (fault == OBSERVATION_OUT_OF_SPACE) observations[row] = 10;
+        if (fault == DRAWS_IN_OBSERVE) observations[row] = (float)rows->draws->next_double(rows->rng, row);
     }
-    if (fault == NAN_OBSERVATION) observations[0] = NAN;
-    if (fault == OBSERVATION_OUT_OF_SPACE) observations[0] = 10;
     if (fault == WRITES_BEYOND_OBSERVATIONS) observations[rows->count] = 0;
     if (fault == CHANGES_STATE_IN_OBSERVE) x[0] = 0.123;
-    if (fault == DRAWS_IN_OBSERVE) observations[0] = (float)rows->draws->next_double(rows->rng, 0);
     return 0;
 }
 

@@ -15,6 +15,7 @@ const SPEC: &CStr = cr#"{
     "observation": {"type": "box", "shape": [2], "low": [-80, -40], "high": [80, 40],
                     "names": ["too_warm", "outside"]},
     "action": {"type": "box", "shape": [1], "low": -1, "high": 1, "names": ["heating"]},
+    "clips_actions": true,
     "max_episode_steps": 96,
     "nanoseconds_per_step": 30,
     "columns": [
@@ -61,9 +62,10 @@ unsafe extern "C" fn step(rows: *const marl_plugin_rows) -> i32 {
         let (insulation, draft) = unsafe { (rows.parameter(INSULATION), rows.parameter(DRAFT)) };
         for env in 0..rows.count() {
             let kept = outside[env] + insulation * (inside[env] - outside[env]);
-            let change = POWER * f64::from(actions[env]) + draft * rows.standard_normal(env);
+            let effort = f64::from(actions[env]).clamp(-1.0, 1.0);
+            let change = POWER * effort + draft * rows.standard_normal(env);
             inside[env] = (kept + change).clamp(-60.0, 100.0);
-            let (error, effort) = (inside[env] - WANTED, f64::from(actions[env]));
+            let error = inside[env] - WANTED;
             rewards[env] = (-0.01 * error * error - 0.1 * effort * effort) as f32;
             terminations[env] = u8::from(inside[env] < FREEZING);
         }
