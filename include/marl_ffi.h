@@ -276,9 +276,9 @@ typedef struct marl_plugin_rows {
   void *instance;
   // As in `marl_plugin_setup`.
   const double *parameters;
-  // `state_size` bytes per environment: the plug-in's own. Zero before the first reset, 64-byte aligned at the
-  // first row of a block, saved and restored as bytes: no pointers in it. Written by `reset` and `step` only. NULL
-  // if `state_size` is 0.
+  // `state_size` bytes per environment: the plug-in's own, for instance an array of a struct. Zero before the first
+  // reset; aligned for any type of which `state_size` is a multiple; saved and restored as bytes, so no pointers may
+  // be in it. Written by `reset` and `step` only. NULL if `state_size` is 0.
   void *state;
   // The declared state columns, in order, each `(count, ...)` in its type. As `state` otherwise.
   void *const *columns;
@@ -293,8 +293,8 @@ typedef struct marl_plugin_rows {
   uint8_t *terminations;
   // In `step`, to write: the declared infos, in order, each `(count, ...)` in its type.
   void *const *infos;
-  // In `observe`, to write: the observations `(count, agents, observation)` in their dtype. An agent with fewer
-  // numbers than the widest has zeros behind its own.
+  // In `observe`, to write: the observations `(count, agents, observation)` in their dtype. Behind the numbers of an
+  // agent that has fewer than the widest go zeros.
   void *observations;
   // In `reset` and `step`: the generators of these environments, for the functions of `draws`. NULL in `observe`.
   struct marl_rng *rng;

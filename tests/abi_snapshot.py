@@ -35,6 +35,11 @@ def signature(result: str, arguments: str) -> str:
     return f"{' '.join(result.split())} ({', '.join(kind.strip() for kind in types)})"
 
 
+def fields_of(body: str) -> list[str]:
+    """Names of the fields of a struct, pointers to functions among them, in order."""
+    return [a or b for a, b in re.findall(r"\(\*(\w+)\)\([^)]*\);|(\w+)(?:\[\d+\])?;", body)]
+
+
 def take() -> Snapshot:
     """The ABI that the header describes. Sizes and offsets are those of this platform's compiler."""
     text = plain_header()
@@ -42,15 +47,19 @@ def take() -> Snapshot:
         name: dict(re.findall(r"(\w+) = (-?\d+)", body))
         for name, body in re.findall(r"typedef enum (\w+) \{(.*?)\}", text, re.DOTALL)
     }
-    structs = {
-        name: re.findall(r"(\w+)(?:\[\d+\])?;", body)
-        for name, body in re.findall(r"typedef struct (\w+) \{(.*?)\}", text, re.DOTALL)
+    bodies = dict(re.findall(r"typedef struct (\w+) \{(.*?)\}", text, re.DOTALL))
+    structs = {name: fields_of(body) for name, body in bodies.items()}
+    callbacks = {
+        f"{name}.{field}": signature(result, arguments)
+        for name, body in bodies.items()
+        for result, field, arguments in re.findall(r"(\w[\w ]*\**)\(\*(\w+)\)\(([^)]*)\);", body)
     }
     prototypes = re.findall(r"^([^#\n;{}]*?)\b(marl_\w+)\(([^)]*)\);", text, re.MULTILINE)
     functions = {name: signature(result, arguments) for result, name, arguments in prototypes}
     return {
         "constants": constants(),
         "functions": functions,
+        "callbacks": callbacks,
         "opaque": sorted(re.findall(r"typedef struct (\w+) \1;", text)),
         **measure(enums, structs),
     }

@@ -57,9 +57,9 @@ pub struct marl_plugin_rows {
     pub instance: *mut c_void,
     /// As in `marl_plugin_setup`.
     pub parameters: *const f64,
-    /// `state_size` bytes per environment: the plug-in's own. Zero before the first reset, 64-byte aligned at the
-    /// first row of a block, saved and restored as bytes: no pointers in it. Written by `reset` and `step` only. NULL
-    /// if `state_size` is 0.
+    /// `state_size` bytes per environment: the plug-in's own, for instance an array of a struct. Zero before the first
+    /// reset; aligned for any type of which `state_size` is a multiple; saved and restored as bytes, so no pointers may
+    /// be in it. Written by `reset` and `step` only. NULL if `state_size` is 0.
     pub state: *mut c_void,
     /// The declared state columns, in order, each `(count, ...)` in its type. As `state` otherwise.
     pub columns: *const *mut c_void,
@@ -74,8 +74,8 @@ pub struct marl_plugin_rows {
     pub terminations: *mut u8,
     /// In `step`, to write: the declared infos, in order, each `(count, ...)` in its type.
     pub infos: *const *mut c_void,
-    /// In `observe`, to write: the observations `(count, agents, observation)` in their dtype. An agent with fewer
-    /// numbers than the widest has zeros behind its own.
+    /// In `observe`, to write: the observations `(count, agents, observation)` in their dtype. Behind the numbers of an
+    /// agent that has fewer than the widest go zeros.
     pub observations: *mut c_void,
     /// In `reset` and `step`: the generators of these environments, for the functions of `draws`. NULL in `observe`.
     pub rng: *mut marl_rng,

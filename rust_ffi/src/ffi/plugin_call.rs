@@ -261,10 +261,10 @@ impl Caller {
     /// # Safety
     /// * as for [`Caller::call`].
     unsafe fn watched(&self, function: Function, lent: &Lent<'_>) -> std::result::Result<(), String> {
-        let half = lent.count / 2;
+        let (whole, half) = (0..lent.count, lent.count / 2);
         // SAFETY: by this function's contract.
         let (once, twice) = unsafe {
-            let once = self.trial(function, lent, 0xff, &[0..lent.count])?;
+            let once = self.trial(function, lent, 0xff, std::slice::from_ref(&whole))?;
             (once, self.trial(function, lent, 0, &[0..half, half..lent.count])?)
         };
         for (a, b) in once.copies.iter().zip(&twice.copies) {
