@@ -45,7 +45,8 @@ def compiled(source: Path, *flags: str) -> Path:
 @functools.cache
 def cargo_built() -> Path:
     """The shared library of the example in Rust."""
-    command = ["cargo", "build", "--release", "--locked", "--quiet", "--manifest-path", str(EXAMPLES / "rust" / "Cargo.toml")]
+    manifest = str(EXAMPLES / "rust" / "Cargo.toml")
+    command = ["cargo", "build", "--release", "--locked", "--quiet", "--manifest-path", manifest]
     target = directory() / "rust"
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "CARGO_TARGET_DIR": str(target)})
     assert done.returncode == 0, done.stderr
