@@ -15,6 +15,7 @@ mod plugin_call;
 pub mod plugin_draws;
 mod plugin_env;
 mod plugin_guest;
+mod plugin_watch;
 pub mod spec;
 mod status;
 pub mod vec_env;

@@ -2,8 +2,8 @@
 
 use super::invalid;
 use super::settings::{Resolved, Settings};
+use super::spaces::{elements, space, Sentence, MOST_ELEMENTS};
 use crate::engine::columns::Dtype;
-use crate::engine::config::kind;
 use crate::engine::error::{Error, Result, Status};
 use crate::engine::spec::{Agent, Field, Parameter, Space, Spec};
 use crate::engine::vec_env::MOST_INFOS;
@@ -15,8 +15,6 @@ pub(crate) const MOST_COLUMNS: usize = 32;
 /// Name of the column of private memory.
 const PRIVATE: &str = "memory";
 const MOST_AGENTS: usize = 1 << 12;
-/// Most elements of a space or an array of one environment.
-const MOST_ELEMENTS: usize = 1 << 22;
 
 /// What a plug-in says of itself.
 pub struct Description {
@@ -96,26 +94,6 @@ struct ToldAgent {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-enum ToldSpace {
-    Box {
-        shape: Vec<usize>,
-        #[serde(default = "single")]
-        dtype: Dtype,
-        low: Option<Value>,
-        high: Option<Value>,
-        names: Option<Vec<String>>,
-    },
-    Discrete {
-        n: usize,
-    },
-    MultiDiscrete {
-        nvec: Vec<usize>,
-        names: Option<Vec<String>>,
-    },
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ToldField {
     name: String,
@@ -130,9 +108,6 @@ struct ToldField {
     low: Option<f64>,
     high: Option<f64>,
 }
-
-/// A sentence about what is wrong, without the name of the plug-in.
-type Sentence<T> = std::result::Result<T, String>;
 
 /// What the engine itself takes as settings.
 fn own_parameters(time_limit: Option<u32>) -> [Parameter; 2] {
@@ -256,60 +231,6 @@ fn read_agents(told: Option<Vec<Value>>, seen: Option<Value>, done: Option<Value
         agents.push(Agent { name: name.clone(), index, observation, action });
     }
     Ok(agents)
-}
-
-fn elements(shape: &[usize]) -> Sentence<usize> {
-    let count = shape.iter().try_fold(1usize, |product, axis| product.checked_mul(*axis));
-    count
-        .filter(|count| (1..=MOST_ELEMENTS).contains(count))
-        .ok_or_else(|| format!("shape {shape:?}: expected 1 to {MOST_ELEMENTS} elements"))
-}
-
-fn space(told: Value) -> Sentence<Space> {
-    let names_of = |names: Option<Vec<String>>, count: usize| {
-        let names = names.unwrap_or_else(|| (0..count).map(|k| k.to_string()).collect());
-        if names.len() == count {
-            return Ok(names);
-        }
-        Err(format!("names: expected {count}, got {}", names.len()))
-    };
-    let choices = |n: usize| {
-        if (1..=i32::MAX as usize).contains(&n) {
-            return Ok(n);
-        }
-        Err(format!("expected 1 to {} choices, got {n}", i32::MAX))
-    };
-    match ToldSpace::deserialize(told).map_err(|e| e.to_string())? {
-        ToldSpace::Box { shape, dtype, low, high, names } => {
-            let count = elements(&shape)?;
-            let (low, high) = (bounds("low", low, count)?, bounds("high", high, count)?);
-            if let Some(k) = (0..count).find(|k| low[*k].zip(high[*k]).is_some_and(|(low, high)| low > high)) {
-                return Err(format!("low[{k}]: expected at most high[{k}]"));
-            }
-            Ok(Space::Box { shape, dtype, low, high, names: names_of(names, count)? })
-        }
-        ToldSpace::Discrete { n } => Ok(Space::Discrete { n: choices(n)?, dtype: Dtype::Int64 }),
-        ToldSpace::MultiDiscrete { nvec, names } => {
-            elements(&[nvec.len()])?;
-            let nvec = nvec.into_iter().map(choices).collect::<Sentence<Vec<_>>>()?;
-            let names = names_of(names, nvec.len())?;
-            Ok(Space::MultiDiscrete { nvec, dtype: Dtype::Int64, names })
-        }
-    }
-}
-
-/// Bounds of all elements: one for all, or one each, null for none.
-fn bounds(what: &str, told: Option<Value>, count: usize) -> Sentence<Vec<Option<f64>>> {
-    let one = |value: &Value| match value {
-        Value::Null => Ok(None),
-        other => other.as_f64().map(Some).ok_or_else(|| format!("{what}: expected a number, got {}", kind(other))),
-    };
-    match told {
-        None | Some(Value::Null) => Ok(vec![None; count]),
-        Some(Value::Array(list)) if list.len() == count => list.iter().map(one).collect(),
-        Some(Value::Array(list)) => Err(format!("{what}: expected {count} numbers, got {}", list.len())),
-        Some(number) => Ok(vec![one(&number)?; count]),
-    }
 }
 
 /// Shape and type of the widest observation.

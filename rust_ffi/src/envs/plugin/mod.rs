@@ -3,6 +3,7 @@
 
 mod described;
 mod settings;
+mod spaces;
 
 pub(crate) use described::MOST_COLUMNS;
 pub use described::{Bounds, Description};
