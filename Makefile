@@ -55,6 +55,8 @@ header: $(CBINDGEN) ## make include/marl_ffi.h again
 lint: $(VENV)/.dev ## style of Rust and Python
 	cargo fmt --check --manifest-path $(MANIFEST)
 	cargo clippy --locked --all-targets --manifest-path $(MANIFEST) -- -D warnings
+	cargo fmt --check --manifest-path examples/plugins/rust/Cargo.toml
+	cargo clippy --locked --target-dir rust_ffi/target --manifest-path examples/plugins/rust/Cargo.toml -- -D warnings
 	$(PY) -m ruff check
 
 types: $(VENV)/.dev ## static types of the package

@@ -7,7 +7,8 @@
  *               NULL. On any other status no output is written and no object is changed. The few functions that
  *               return a number directly say how it tells of a failure.
  *   Ownership   `_new` hands over a handle, `_free` takes it back; NULL may be freed. The library keeps no pointer
- *               of the caller's after a call returns. Texts it returns live as long as the library.
+ *               of the caller's after a call returns, but those in the table of a plug-in. Texts it returns live as
+ *               long as the library.
  *   Threads     A handle takes one call at a time: a second one at the same time answers MARL_STATUS_BUSY and
  *               changes nothing. Different handles are independent. After fork() a child may use its handles.
  *   Arrays      Row-major. A pointer comes with its length; NULL is fine where the length is 0.
@@ -26,8 +27,28 @@
 #include <stdint.h>
 #include <stddef.h>
 
+/* Before the definition of `marl_plugin_init`: exports it, whatever the compiler hides, under its plain name. */
+#ifdef __cplusplus
+#define MARL_PLUGIN_LINKAGE extern "C"
+#else
+#define MARL_PLUGIN_LINKAGE
+#endif
+#ifdef _WIN32
+#define MARL_PLUGIN_EXPORT MARL_PLUGIN_LINKAGE __declspec(dllexport)
+#else
+#define MARL_PLUGIN_EXPORT MARL_PLUGIN_LINKAGE __attribute__((visibility("default")))
+#endif
+
 // Version of the C ABI. Raised by any change that a compiled caller could notice.
 #define MARL_ABI_VERSION 2
+
+// Version of the tables of plug-ins: what a plug-in writes to `marl_plugin_env.version`. Fields are only ever added at
+// the end of these structs; whatever else changes raises this number.
+#define MARL_PLUGIN_VERSION 1
+
+// Flag of `marl_plugin_env`: its functions may be called by several threads at a time, each with environments of its
+// own. Without it they are called by one thread at a time, whatever the number of batches.
+#define MARL_PLUGIN_THREAD_SAFE 1
 
 // What went wrong. Numbers are part of the ABI: never changed, never reused.
 typedef enum marl_status {
@@ -81,8 +102,12 @@ typedef enum marl_status {
   MARL_STATUS_BUSY = 600,
   // A bug in the engine was caught at the boundary; the handle takes no steps until it is reset.
   MARL_STATUS_PANIC = 700,
-  // The handle met a panic earlier; reset it or free it.
+  // The handle met a panic earlier, or a plug-in that failed; reset it or free it.
   MARL_STATUS_POISONED = 701,
+  // A plug-in that cannot be used: its file, its table of functions or what it says of itself. Nothing was added.
+  MARL_STATUS_PLUGIN_INVALID = 800,
+  // A function of a plug-in reported a failure or broke a promise; the handle takes no steps until it is reset.
+  MARL_STATUS_PLUGIN_FAILED = 801,
 } marl_status;
 
 // What happens to an environment after its episode ended.
@@ -142,6 +167,9 @@ typedef struct marl_market marl_market;
 // It owns the buffer that observations are written to. A handle takes one call at a time.
 typedef struct marl_observer marl_observer;
 
+// The generators of the environments of a call, for the functions of `marl_plugin_draws`. Valid during the call.
+typedef struct marl_rng marl_rng;
+
 // A batch of environments.
 //
 // First `marl_vec_env_new` and `marl_vec_env_reset`; then `marl_vec_env_step` or `marl_vec_env_rollout`, as often as
@@ -187,6 +215,140 @@ typedef struct marl_market_params {
   // Not used; 0.
   int32_t reserved;
 } marl_market_params;
+
+// What `create` of a plug-in is asked for, once for every batch and every question about its specification.
+typedef struct marl_plugin_setup {
+  // `sizeof(marl_plugin_setup)`.
+  size_t size;
+  // `user` of the plug-in's table.
+  void *user;
+  // The values of the declared parameters, in order, checked: numbers as they are, false and true as 0 and 1, a
+  // choice as its place in the list of choices, other texts and JSON as NaN.
+  const double *parameters;
+  // Number of parameters.
+  size_t num_parameters;
+  // The same as a JSON object, with a NUL at the end.
+  const char *config_json;
+  // To write, if wanted: what calls about this batch find in `marl_plugin_rows.instance`. Is `user` at first.
+  void *instance;
+  // To write, if the specification depends on the parameters: a JSON object whose keys replace those of the
+  // table's specification, NUL-terminated, valid until `destroy`. `parameters` and `options` cannot be replaced;
+  // `state_size` can. NULL at first.
+  const char *spec_json;
+  // Room for a sentence on what went wrong, for a call that does not return 0.
+  char *message;
+  // Bytes at `message`, a NUL included.
+  size_t message_size;
+} marl_plugin_setup;
+
+// Functions that draw random numbers for environment `env` of a range, 0 to `count - 1`.
+//
+// Each environment has a generator of its own, PCG64, that of NumPy's `default_rng(seed)`: the same calls give the
+// same numbers as there. It is the only randomness that a plug-in may use; then runs can be repeated, saved, and cut
+// among threads. For an environment that is not in the range, or with a NULL `rng`, doubles are NaN and integers 0,
+// and the call of the plug-in counts as failed.
+typedef struct marl_plugin_draws {
+  // `sizeof(marl_plugin_draws)`.
+  size_t size;
+  // The next 64 random bits.
+  uint64_t (*next_u64)(struct marl_rng *rng, size_t env);
+  // A double in [0, 1): `Generator.random()`.
+  double (*next_double)(struct marl_rng *rng, size_t env);
+  // A double in [low, high): `Generator.uniform(low, high)`.
+  double (*uniform)(struct marl_rng *rng, size_t env, double low, double high);
+  // An integer in [0, n): `Generator.integers(n)`. Of 1 and of 0, 0, without a draw.
+  uint64_t (*below)(struct marl_rng *rng, size_t env, uint64_t n);
+  // A standard normal: `Generator.standard_normal()`.
+  double (*standard_normal)(struct marl_rng *rng, size_t env);
+} marl_plugin_draws;
+
+// Some environments of a batch, neighbours in memory, as `reset`, `step` and `observe` of a plug-in get them.
+//
+// Every array begins with the first of these environments and has `count` rows: environment `k` of the range has
+// element `k * width` and those after it. Nothing may be written before or behind. Environments do not know of each
+// other: what a row becomes may depend on nothing but that row, its generator, its action and the parameters.
+typedef struct marl_plugin_rows {
+  // `sizeof(marl_plugin_rows)`.
+  size_t size;
+  // Number of environments, at least 1.
+  size_t count;
+  // What `create` left, or `user` of the table.
+  void *instance;
+  // As in `marl_plugin_setup`.
+  const double *parameters;
+  // `state_size` bytes per environment: the plug-in's own, for instance an array of a struct. Zero before the first
+  // reset; aligned for any type of which `state_size` is a multiple; saved and restored as bytes, so no pointers may
+  // be in it. Written by `reset` and `step` only. NULL if `state_size` is 0.
+  void *state;
+  // The declared state columns, in order, each `(count, ...)` in its type. As `state` otherwise.
+  void *const *columns;
+  // Steps made so far in the episode, `(count,)`. In `reset` and `step`, this step not counted.
+  const uint32_t *clock;
+  // In `step`: the actions `(count, agents, action)`, all of them in their space. int64_t for discrete spaces, else
+  // in the space's dtype.
+  const void *actions;
+  // In `step`, to write: the rewards `(count, agents)` in the specification's `reward_dtype`.
+  void *rewards;
+  // In `step`, to write: `(count,)`, 1 where the rules ended the episode, else 0. The time limit is not a rule.
+  uint8_t *terminations;
+  // In `step`, to write: the declared infos, in order, each `(count, ...)` in its type.
+  void *const *infos;
+  // In `observe`, to write: the observations `(count, agents, observation)` in their dtype. Behind the numbers of an
+  // agent that has fewer than the widest go zeros.
+  void *observations;
+  // In `reset` and `step`: the generators of these environments, for the functions of `draws`. NULL in `observe`.
+  struct marl_rng *rng;
+  // Draws random numbers.
+  const struct marl_plugin_draws *draws;
+  // In `reset`: the values of the declared options, in order, as numbers like `parameters`.
+  const double *options;
+  // In `reset`: 1 if the caller gave a seed for this reset, else 0.
+  int32_t seeded;
+  // Not used; 0.
+  int32_t reserved;
+  // Room for a sentence on what went wrong, for a call that does not return 0.
+  char *message;
+  // Bytes at `message`, a NUL included.
+  size_t message_size;
+} marl_plugin_rows;
+
+// An environment as a table of functions.
+//
+// Each function returns 0, or any other number if it failed, having written a sentence to `message` if it likes. A
+// failure ends the call of the batch with `MARL_STATUS_PLUGIN_FAILED`; the batch then takes no steps until all its
+// environments are reset. No exception, panic or `longjmp` may leave a function.
+//
+// The batch around it does the rest: time limit, autoreset in all modes, final observations, masks, seeds, snapshots,
+// threads, and the check of actions. `step` never sees an environment whose episode is over.
+typedef struct marl_plugin_env {
+  // `sizeof(marl_plugin_env)`.
+  size_t size;
+  // `MARL_PLUGIN_VERSION`.
+  uint32_t version;
+  // `MARL_PLUGIN_THREAD_SAFE`, or 0.
+  uint32_t flags;
+  // The specification, a JSON object, NUL-terminated; copied. Its keys are described in docs/plugins.md.
+  const char *spec_json;
+  // Private bytes of one environment, `marl_plugin_rows.state`; may be 0.
+  size_t state_size;
+  // Whatever the functions need; handed through.
+  void *user;
+  // Prepares for a configuration; may be NULL.
+  int32_t (*create)(struct marl_plugin_setup *setup);
+  // Takes back what a `create` that returned 0 left in `instance`; may be NULL.
+  void (*destroy)(void *instance);
+  // Looks at the options of a reset, before anything is changed; may be NULL. Gets no rows, `count` being 0, and
+  // only `options`, `parameters`, `instance` and room for a message. Not 0: the reset is refused with
+  // `MARL_STATUS_INVALID_CONFIG`, and nothing has happened. That every option is in its range was seen to.
+  int32_t (*check)(const struct marl_plugin_rows *rows);
+  // Starts a new episode in every row: writes the state. May draw.
+  int32_t (*reset)(const struct marl_plugin_rows *rows);
+  // Steps every row once: state, rewards, terminations, infos. May draw.
+  int32_t (*step)(const struct marl_plugin_rows *rows);
+  // Writes the observations of every row, from the state and the clock alone. Also called for states that a caller
+  // injected or restored, and, before the first reset, for a state of zeros.
+  int32_t (*observe)(const struct marl_plugin_rows *rows);
+} marl_plugin_env;
 
 // Buffers of a step, all owned by the caller and used during the call only. Fill it once and pass it each time.
 //
@@ -247,6 +409,28 @@ typedef struct marl_step_io {
   // Bytes at `actions_out`.
   size_t actions_out_bytes;
 } marl_step_io;
+
+// What a plug-in gets when it is loaded, valid during that call.
+//
+// A plug-in is a shared library that exports
+// `int32_t marl_plugin_init(const marl_plugin_host *host, marl_error *err)`. It looks at `version`, registers its
+// environments and returns 0, or fills `err` and returns any other number: then none of them is registered. It
+// needs this header alone and is not linked with anything.
+typedef struct marl_plugin_host {
+  // `sizeof(marl_plugin_host)` of the library.
+  size_t size;
+  // `MARL_PLUGIN_VERSION` of the library.
+  uint32_t version;
+  // `MARL_ABI_VERSION` of the library.
+  uint32_t abi_version;
+  // Registers an environment; `host` comes first, the rest is as in `marl_env_register`.
+  enum marl_status (*env_register)(const struct marl_plugin_host *host,
+                                   const char *id,
+                                   const struct marl_plugin_env *env,
+                                   struct marl_error *err);
+  // The library's own.
+  void *context;
+} marl_plugin_host;
 
 
 
@@ -735,7 +919,39 @@ enum marl_status marl_market_observe(const char *name,
                                      size_t len,
                                      struct marl_error *err);
 
-// Lists the environments: a JSON list of ids, e.g. `["ElectricityMarket-v0"]`.
+// Adds an environment to those that `marl_env_list` lists and `marl_vec_env_new` makes, for as long as the process
+// lives. For programs that bring an environment themselves; a library that does so is a plug-in, and loaded with
+// `marl_plugin_load`.
+//
+// Parameters: `id` reads `Name-vN` or `yours.Name-vN`: letters, digits, '_', '.' and '-', at most 64. `env` is copied;
+// its functions and `user` must stay valid for as long as the process lives. The environment is created once, with
+// its default configuration, to see that its specification is right.
+//
+// Errors: `MARL_STATUS_PLUGIN_INVALID` for an id that is taken or not allowed, a table of another size or version, a
+// function that is NULL, or a specification that is wrong; `MARL_STATUS_PLUGIN_FAILED` if `create` does not return 0;
+// `MARL_STATUS_NULL_POINTER`; `MARL_STATUS_INVALID_ARGUMENT`. Nothing is added then. Safe from any thread.
+//
+// # Safety
+// * `id` is NULL or NUL-terminated; `env` is NULL or points to a struct as long as its first field says, whose
+//   functions and texts are what they should be; `err` is NULL or valid for writes.
+enum marl_status marl_env_register(const char *id, const struct marl_plugin_env *env, struct marl_error *err);
+
+// Loads a plug-in: a shared library with environments, see `marl_plugin_host`. It stays loaded for as long as the
+// process lives.
+//
+// Parameters: `path` of the library, as the system's loader takes it: a name without a directory is looked for where
+// libraries are.
+//
+// Errors: `MARL_STATUS_PLUGIN_INVALID` if it cannot be loaded, has no `marl_plugin_init`, or registers nothing or
+// something that is refused; `MARL_STATUS_PLUGIN_FAILED` if `marl_plugin_init` does not return 0. No environment is
+// added then. `MARL_STATUS_NULL_POINTER`; `MARL_STATUS_INVALID_ARGUMENT`. Safe from any thread.
+//
+// # Safety
+// * `path` is NULL or NUL-terminated; what the library does when it is loaded, and its functions, keep their
+//   promises; `err` is NULL or valid for writes.
+enum marl_status marl_plugin_load(const char *path, struct marl_error *err);
+
+// Lists the environments, those of plug-ins last: a JSON list of ids, e.g. `["ElectricityMarket-v0"]`.
 //
 // Parameters: `out` receives the text, not NUL-terminated; NULL asks for the size alone. `capacity` is the room
 // at `out` in bytes. `size` receives the bytes of the text; must not be NULL.

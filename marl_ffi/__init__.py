@@ -26,14 +26,15 @@ from .market import (
     simple_observer,
     simple_observer_v3,
 )
+from .plugins import load_plugin, load_plugins_of_the_environment, loaded_plugins
 from .registration import register_gymnasium, register_pettingzoo_when_imported
 from .vec_env import Rollout, VecEnv
 
 __all__ = [
     "ElectricityMarketEnv", "Logger", "Market", "MarlError", "Observer", "Rollout", "SlowPathWarning", "VecEnv",
     "bucket_brigade", "build_info", "clear_with_storage", "environment_step", "environment_step_batch", "errors",
-    "evolution", "game_theory", "list_envs", "make", "make_vec", "market", "market_clearing", "market_clearing_batch",
-    "parallel_env", "simple_observer", "simple_observer_v3", "spec",
+    "evolution", "game_theory", "list_envs", "load_plugin", "loaded_plugins", "make", "make_vec", "market",
+    "market_clearing", "market_clearing_batch", "parallel_env", "simple_observer", "simple_observer_v3", "spec",
 ]  # fmt: skip
 
 __version__ = _backend.version()
@@ -60,5 +61,6 @@ def parallel_env(id: str, **kwargs: Any) -> Any:
     return pettingzoo.parallel_env(id, **kwargs)
 
 
+load_plugins_of_the_environment()
 register_gymnasium()
 register_pettingzoo_when_imported()

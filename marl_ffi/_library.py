@@ -216,6 +216,13 @@ def env_spec(env_id: str, config: dict[str, Any]) -> dict[str, Any]:
     return spec
 
 
+def load_plugin(path: str) -> None:
+    """Have the library load a plug-in; its environments are among `env_ids()` then."""
+    _, lib = get()
+    err = new_error()
+    check(lib.marl_plugin_load(c_text(path), err), err)
+
+
 def build_info() -> dict[str, Any]:
     """What the loaded library says of itself."""
     ffi, lib = get()

@@ -18,6 +18,7 @@ __all__ = [
     "MarlError",
     "NotResetError",
     "PanicError",
+    "PluginError",
     "ShapeError",
     "SlowPathWarning",
     "SnapshotError",
@@ -121,6 +122,12 @@ class PanicError(MarlError, RuntimeError):
     code, reason = 700, "panic"
 
 
+class PluginError(MarlError, RuntimeError):
+    """A plug-in that cannot be used, or one that failed: then its environments take no steps until all are reset."""
+
+    code, reason = 801, "plugin_failed"
+
+
 class LibraryNotFoundError(MarlError, ImportError):
     """No native library could be loaded, or it speaks another version of the ABI."""
 
@@ -153,6 +160,8 @@ STATUSES: dict[int, tuple[str, type[MarlError]]] = {
     601: ("closed", ClosedError),
     700: ("panic", PanicError),
     701: ("poisoned", PanicError),
+    800: ("plugin_invalid", PluginError),
+    801: ("plugin_failed", PluginError),
 }
 
 _BY_NAME = {name: (code, kind) for code, (name, kind) in STATUSES.items()}

@@ -17,7 +17,10 @@ from c_support import HEADER, build, run
 
 SNAPSHOTS = Path(__file__).parent / "abi"
 # Structs that begin with their own size may grow at the end.
-GROW = ("marl_step_io", "marl_market_params")
+GROW = (
+    "marl_step_io", "marl_market_params", "marl_plugin_env", "marl_plugin_rows", "marl_plugin_setup", "marl_plugin_draws",
+    "marl_plugin_host",
+)  # fmt: skip
 
 Snapshot = dict[str, Any]
 
@@ -44,6 +47,11 @@ def signature(result: str, arguments: str) -> str:
     return f"{' '.join(result.split())} ({', '.join(kind.strip() for kind in types)})"
 
 
+def fields_of(body: str) -> list[str]:
+    """Names of the fields of a struct, pointers to functions among them, in order."""
+    return [a or b for a, b in re.findall(r"\(\*(\w+)\)\([^)]*\);|(\w+)(?:\[\d+\])?;", body)]
+
+
 def take(header: Path = HEADER) -> Snapshot:
     """The ABI that a header describes. Sizes and offsets are those of this platform's compiler."""
     text = plain_header(header)
@@ -51,15 +59,19 @@ def take(header: Path = HEADER) -> Snapshot:
         name: dict(re.findall(r"(\w+) = (-?\d+)", body))
         for name, body in re.findall(r"typedef enum (\w+) \{(.*?)\}", text, re.DOTALL)
     }
-    structs = {
-        name: re.findall(r"(\w+)(?:\[\d+\])?;", body)
-        for name, body in re.findall(r"typedef struct (\w+) \{(.*?)\}", text, re.DOTALL)
+    bodies = dict(re.findall(r"typedef struct (\w+) \{(.*?)\}", text, re.DOTALL))
+    structs = {name: fields_of(body) for name, body in bodies.items()}
+    callbacks = {
+        f"{name}.{field}": signature(result, arguments)
+        for name, body in bodies.items()
+        for result, field, arguments in re.findall(r"(\w[\w ]*\**)\(\*(\w+)\)\(([^)]*)\);", body)
     }
     prototypes = re.findall(r"^([^#\n;{}]*?)\b(marl_\w+)\(([^)]*)\);", text, re.MULTILINE)
     functions = {name: signature(result, arguments) for result, name, arguments in prototypes}
     return {
         "constants": constants(header),
         "functions": functions,
+        "callbacks": callbacks,
         "opaque": sorted(re.findall(r"typedef struct (\w+) \1;", text)),
         **measure(header, enums, structs),
     }
@@ -96,8 +108,8 @@ def path(version: int) -> Path:
 def broken(old: Snapshot, new: Snapshot) -> list[str]:
     """What of `old` is gone or different in `new`, in words. Additions are fine."""
     found = []
-    for kind in ("constants", "functions"):
-        found += _changed(kind, old[kind], new[kind])
+    for kind in ("constants", "functions", "callbacks"):
+        found += _changed(kind, old.get(kind, {}), new.get(kind, {}))
     found += [f"opaque/{name}: is gone" for name in old["opaque"] if name not in new["opaque"]]
     for kind in ("enums", "structs"):
         for name, members in old[kind].items():

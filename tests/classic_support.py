@@ -32,6 +32,11 @@ ATTRIBUTES = ("kinematics_integrator", "book_or_nips")
 CASES = [(env_id, settings) for env_id in IDS for settings in [{}, *VARIANTS[env_id]]]
 
 
+def original_id(env_id: str) -> str:
+    """The name that Gymnasium has for an environment: that of a plug-in without its namespace."""
+    return env_id.rsplit(".", 1)[-1]
+
+
 @pytest.fixture(params=["rust", "numpy"])
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every test that asks for it runs on the Rust engine and on the NumPy reference."""
@@ -46,7 +51,7 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def original(env_id: str, limit: int | None = None, **settings: Any) -> gymnasium.Env[Any, Any]:
     """Gymnasium's environment under the same settings, with its time limit."""
     arguments = {key: value for key, value in settings.items() if key not in ATTRIBUTES}
-    env = gymnasium.make(env_id, max_episode_steps=limit, disable_env_checker=True, **arguments)
+    env = gymnasium.make(original_id(env_id), max_episode_steps=limit, disable_env_checker=True, **arguments)
     for key in settings.keys() & set(ATTRIBUTES):
         setattr(env.unwrapped, key, settings[key])
     return env
@@ -87,6 +92,7 @@ def error(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
 
 def random_actions(env_id: str, rng: np.random.Generator, count: int) -> np.ndarray:
     """Actions (count, ...) of the space; forces also beyond their bounds and on them."""
+    env_id = original_id(env_id)
     if env_id in ("CartPole-v1", "MountainCar-v0", "Acrobot-v1"):
         return rng.integers(0, 2 if env_id == "CartPole-v1" else 3, count)
     bound = 2.0 if env_id == "Pendulum-v1" else 1.0
@@ -111,7 +117,7 @@ def random_states(env_id: str, rng: np.random.Generator, count: int) -> np.ndarr
             [(-pi, pi), (-pi, pi), (-4 * pi, 4 * pi), (-9 * pi, 9 * pi)],
             [(pi, -pi, 0.0), (pi, -pi, 0.0), (4 * pi, -4 * pi, 0.0), (9 * pi, -9 * pi, 0.0)],
         ),
-    }[env_id]
+    }[original_id(env_id)]
     states = rng.uniform(*zip(*ranges, strict=True), (count, len(ranges)))
     for column, values in enumerate(edges):
         rows = rng.random(count) < 0.03

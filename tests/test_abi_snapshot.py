@@ -46,8 +46,22 @@ def test_snapshot_is_not_empty() -> None:
     assert all(fields["sizeof"] != "0" and len(fields) > 1 for fields in snapshot["structs"].values())
 
 
+def test_nothing_of_an_earlier_version_is_lost() -> None:
+    """Versions so far have only added: a program compiled for an older one finds all that it knows, where it was."""
+    present = abi_snapshot.take()
+    for path in abi_snapshot.SNAPSHOTS.glob("v*.json"):
+        old = json.loads(path.read_text(encoding="utf-8"))
+        for part in ("functions", "callbacks", "structs", "enums"):
+            for name, known in old.get(part, {}).items():
+                kept = present[part][name]
+                kept = {key: kept[key] for key in known} if isinstance(known, dict) else kept
+                assert kept == known, f"{path.name}: {name}"
+
+
 def test_versioned_structs_begin_with_their_size() -> None:
-    for name in ("marl_step_io", "marl_market_params"):
+    plugins = [name for name in abi_snapshot.take()["structs"] if name.startswith("marl_plugin_")]
+    assert len(plugins) >= 5
+    for name in ("marl_step_io", "marl_market_params", *plugins):
         first = list(abi_snapshot.take()["structs"][name].items())[1]
         assert first == ("size", "0+8")
 
@@ -69,6 +83,7 @@ CHANGES = {
     "field of another name": lambda s: insert(s["structs"]["marl_market_params"], 2, "other", "8+8", instead=True),
     "struct without a size that grew": lambda s: s["structs"]["marl_error"].update(more="512+8"),
     "struct without a size of another size": lambda s: s["structs"]["marl_error"].update(sizeof="520"),
+    "callback changed": lambda s: s["callbacks"].update({"marl_plugin_env.step": "int32_t (void)"}),
     "handle taken away": lambda s: s["opaque"].remove("marl_market"),
 }
 ADDITIONS = {

@@ -17,6 +17,7 @@ from classic_support import (
     error,
     inject,
     original,
+    original_id,
     originals,
     random_actions,
     random_states,
@@ -175,7 +176,7 @@ def test_episodes_of_a_hundred_steps(env_id: str, settings: dict[str, Any]) -> N
 @pytest.mark.parametrize("env_id", IDS)
 def test_fifty_autoresets(env_id: str, mode: AutoresetMode, count: int) -> None:
     """Vectors of any size live through fifty episodes each as `SyncVectorEnv` does, infos and masks included."""
-    limit = LIMITS[env_id]
+    limit = LIMITS[original_id(env_id)]
     theirs = originals(env_id, count, mode, limit)
     ours = mf.make_vec(env_id, count, autoreset_mode=mode, **({} if limit is None else {"max_episode_steps": limit}))
     assert bits(theirs.reset(seed=11)[0]) == bits(ours.reset(seed=11)[0])

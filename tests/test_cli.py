@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from plugin_support import own_envs
 
 import marl_ffi as mf
 from marl_ffi import _console, bench, bench_classic, bench_env, bench_rivals, demo
@@ -99,7 +100,7 @@ def test_list_json(capsys):
     assert json.loads(out) == {name: mf.spec(name)["description"] for name in mf.list_envs()}
 
 
-@pytest.mark.parametrize("env_id", mf.list_envs())
+@pytest.mark.parametrize("env_id", own_envs())
 def test_list_one(capsys, env_id):
     code, out, _ = run(capsys, "list", env_id)
     assert code == 0

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import click
 import pytest
-from c_support import ROOT, build
+from c_support import HEADER, ROOT, WARNINGS, build, compiler, run
 
 import marl_ffi as mf
 from marl_ffi import _commands, bench, errors
@@ -96,10 +96,30 @@ def run_python(page: Path) -> int:
     return compared
 
 
+def plugins_of(page: Path, directory: Path) -> list[Path]:
+    """The plug-ins of a page, as its command compiles them: `/* name.c */` becomes name.so."""
+    made = []
+    for block in blocks(page):
+        if block.language == "c,plugin":
+            found = re.match(r"/\* (\w+)\.c \*/\n", block.text)
+            assert found is not None, f"{page.name}, line {block.line}: which file is it?"
+            source = directory / f"{found.group(1)}.c"
+            source.write_text(block.text)
+            [command] = [line for line in commands() if f" {source.name} " in line]
+            _, *flags = command.replace("-Iinclude", f"-I{HEADER.parent}").split()
+            run([*compiler("c"), *WARNINGS, *flags], cwd=directory)
+            source.unlink()
+            made.append(source.with_suffix(".so"))
+    return made
+
+
 @pytest.mark.parametrize("name", of("python"))
 def test_python_examples(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    plugins = plugins_of(ROOT / name, tmp_path)
     assert run_python(ROOT / name) > 0
+    for plugin in plugins:
+        plugin.unlink()
     assert list(tmp_path.iterdir()) == [], "an example leaves files behind"
 
 
@@ -140,7 +160,7 @@ def test_there_are_c_programs() -> None:
 def test_no_block_escapes() -> None:
     """Every language that a page uses is one that this file knows what to do with."""
     # JavaScript is run by tests/test_browser_loader.py
-    known = {"python", "c", "text", "console", "rust", "rust,ignore", "js"}
+    known = {"python", "c", "c,plugin", "text", "console", "rust", "rust,ignore", "js"}
     of_languages = known | {"cmake", "cpp", "go", "java", "toml"}
     for page in PAGES:
         assert {block.language for block in blocks(page)} <= (of_languages if page.parent.name == "languages" else known)
@@ -364,6 +384,21 @@ def test_rust_of_the_guide_has_the_signatures_of_the_trait() -> None:
             for general, special in concrete.items():
                 expected = expected.replace(general, special)
             assert signature == expected, name
+
+
+def test_rust_of_the_page_of_plugins_is_that_of_the_example() -> None:
+    example = (ROOT / "examples" / "plugins" / "rust" / "src" / "lib.rs").read_text(encoding="utf-8")
+    [shown] = [b.text for b in blocks(ROOT / "docs" / "plugins.md") if b.language == "rust,ignore"]
+    assert shown in example and "fn step" in shown
+
+
+def test_every_key_of_a_plugins_specification_is_described() -> None:
+    """The table has what the reader of specifications takes, no more and no less."""
+    source = (ROOT / "rust_ffi" / "src" / "envs" / "plugin" / "described.rs").read_text(encoding="utf-8")
+    body = source.split("struct Told {", 1)[1].split("\n}", 1)[0]
+    keys = {name.lstrip("_") for name in re.findall(r"^    (\w+):", body, re.MULTILINE)}
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8").split("## The specification", 1)[1]
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == keys and len(keys) >= 13
 
 
 # ------------------------------------------------------------------------------------------------------------

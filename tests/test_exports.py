@@ -12,6 +12,8 @@ from c_support import HEADER, ROOT, run
 FFI = ROOT / "rust_ffi" / "src" / "ffi"
 # In WebAssembly alone: no other library has it, and the header does not declare it.
 WASM = FFI / "wasm.rs"
+# What plug-ins call through tables of pointers, without being exported.
+CALLBACK = re.compile(r"^unsafe extern \"C\" fn (\w+)\([^)]*\)[^{]*\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 # Return a constant and cannot panic.
 TRIVIAL = {"marl_abi_version", "marl_version", "marl_status_name"}
 
@@ -36,6 +38,12 @@ def functions() -> dict[str, dict[str, str]]:
     return found
 
 
+def callbacks() -> dict[str, str]:
+    """Name -> body of each function that plug-ins call."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(FFI.glob("plugin*.rs"))]
+    return {name: body for text in texts for name, body in CALLBACK.findall(text)}
+
+
 FUNCTIONS = functions()
 EACH = pytest.mark.parametrize("name", sorted(FUNCTIONS))
 
@@ -44,9 +52,9 @@ def test_no_function_is_overlooked() -> None:
     """The pattern above sees every definition, and none of them outside of src/ffi."""
     sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "rust_ffi" / "src").rglob("*.rs")}
     del sources[WASM]
-    definitions = sum(len(re.findall(r'extern "C" fn', text)) for text in sources.values())
+    definitions = sum(len(re.findall(r'extern "C" fn \w', text)) for text in sources.values())
     unmangled = sum(text.count("#[no_mangle]") for text in sources.values())
-    assert definitions == unmangled == len(FUNCTIONS) >= 35
+    assert definitions - len(callbacks()) == unmangled == len(FUNCTIONS) >= 35
     assert not [path for path, text in sources.items() if 'extern "C"' in text and path.parent != FFI]
     assert not [path for path, text in sources.items() if "export_name" in text]
 
@@ -68,6 +76,18 @@ def test_has_a_panic_boundary(name: str) -> None:
     last = body.rstrip().rsplit(";\n", 1)[-1]
     assert re.search(r"\bboundary(_or)?\(", body), f"{name}: a panic would cross into C"
     assert re.search(r"\bboundary(_or)?\(", last) or body.rstrip().endswith("body) };"), name
+
+
+def test_what_plugins_call_has_a_panic_boundary() -> None:
+    """Of its own, or that of `draw`, which all draws go through."""
+    draws = (FFI / "plugin_draws.rs").read_text(encoding="utf-8")
+    [draw] = re.findall(r"^unsafe fn draw<.*?^\}", draws, re.MULTILINE | re.DOTALL)
+    assert "unsafe { boundary_or(otherwise, std::ptr::null_mut(), body) }" in draw
+    found = callbacks()
+    assert len(found) == 6
+    for name, body in found.items():
+        code = re.sub(r"//.*", "", body).strip()
+        assert re.fullmatch(r"unsafe \{ draw\(.*\) \}", code) or code.endswith("unsafe { boundary(err, body) }"), name
 
 
 @EACH
@@ -107,7 +127,7 @@ def test_takes_no_enum_and_no_bool(name: str) -> None:
 
 def test_header_declares_exactly_these() -> None:
     text = re.sub(r"//.*", "", HEADER.read_text(encoding="utf-8"))
-    assert set(re.findall(r"\b(marl_\w+)\s*\(", text)) == set(FUNCTIONS)
+    assert set(re.findall(r"\b(marl_\w+)\s*\((?!\*)", text)) == set(FUNCTIONS)
 
 
 def test_library_exports_exactly_these(native_library: Path) -> None:

@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from abi_snapshot import fields_of
 from c_support import HEADER, ROOT, WARNINGS, build, compiler, run
 
 from marl_ffi import _library
@@ -82,11 +83,13 @@ def test_declarations_for_cffi_hold_the_whole_header() -> None:
     functions = set(re.findall(r"\b(marl_\w+)\(", re.sub(r"//.*", "", header())))
     assert len(functions) >= 35
     assert functions <= set(dir(lib))
-    for name in ("marl_error", "marl_step_io", "marl_market_params"):
+    structs = [name for name in ffi.list_types()[0] if name.startswith("marl_plugin_")]
+    assert len(structs) >= 5
+    for name in ("marl_error", "marl_step_io", "marl_market_params", *structs):
         fields = dict(ffi.typeof(name).fields)
         body = re.search(rf"typedef struct {name} {{(.*?)}} {name};", header(), re.DOTALL)
         assert body is not None
-        declared = re.findall(r"(\w+)(?:\[\d+\])?;", re.sub(r"//.*", "", body.group(1)))
+        declared = fields_of(re.sub(r"//.*", "", body.group(1)))
         assert list(fields) == declared
     assert ffi.sizeof("marl_error") == 512
 

@@ -178,11 +178,17 @@ def both(method: str, engines: list[Any], *arguments: Any) -> list[Any]:
 
 
 def drive(rng: np.random.Generator, config: dict[str, Any], where: str, env_id: str = MARKET) -> None:
-    """One random life of two engines, which must tell the same at every moment."""
+    """One random life of the native engine and the reference."""
     count, mode = int(rng.integers(1, 20)), str(rng.choice(["NextStep", "SameStep", "Disabled"]))
     engines = list(both_engines(count, int(rng.integers(1, 8)), mode, config, env_id))
+    assert engines[0].spec == engines[1].spec == mf.spec(env_id, **config), where
+    live(rng, engines, mode, where)
+
+
+def live(rng: np.random.Generator, engines: list[Any], mode: str, where: str, farthest: int = 5) -> None:
+    """One random life of two engines, which must tell the same at every moment."""
     rust = engines[0]
-    assert rust.spec == engines[1].spec == mf.spec(env_id, **config), where
+    count, env_id = rust.num_envs, rust.spec["id"]
 
     def agree(moment: str, answers: list[Any]) -> None:
         assert bits(answers[0]) == bits(answers[1]), f"{where}, {moment}: {answers}"
@@ -219,7 +225,7 @@ def drive(rng: np.random.Generator, config: dict[str, Any], where: str, env_id: 
             name = str(rng.choice([each["name"] for each in rust.spec["columns"] if each["writable"]]))
             values = rust.column(name) * rng.uniform(0.2, 1.1)
             if env_id != MARKET and rng.random() < 0.5:  # around any number of turns, and through walls
-                values = rng.uniform(-4, 4, count) * 10.0 ** rng.integers(-3, 5, count)
+                values = rng.uniform(-4, 4, count) * 10.0 ** rng.integers(-3, farthest, count)
             agree(f"{moment} {name}", both("set_column", engines, name, values, rng.random(count) < 0.5))
         elif deed == 4:
             saved = [engine.snapshot() for engine in engines]

@@ -8,7 +8,7 @@ pub struct Config {
     values: Map<String, Value>,
     /// How the object is called in messages; empty for the outermost.
     prefix: String,
-    known: Vec<&'static str>,
+    known: Vec<String>,
 }
 
 fn invalid(message: String) -> Error {
@@ -56,15 +56,22 @@ impl Config {
         format!("{}{key}", self.prefix)
     }
 
-    fn take(&mut self, key: &'static str) -> Option<Value> {
-        self.known.push(key);
+    fn take(&mut self, key: &str) -> Option<Value> {
+        self.known.push(key.into());
         self.values.remove(key).filter(|value| !value.is_null())
     }
 
     /// The value of `key` as it is, null included.
-    pub fn raw(&mut self, key: &'static str) -> Option<Value> {
-        self.known.push(key);
+    pub fn raw(&mut self, key: &str) -> Option<Value> {
+        self.known.push(key.into());
         self.values.remove(key)
+    }
+
+    /// Gives `key` a value where it has none.
+    pub fn set_default(&mut self, key: &str, value: &Value) {
+        if self.values.get(key).is_none_or(Value::is_null) {
+            self.values.insert(key.into(), value.clone());
+        }
     }
 
     /// Whether `key` is there and holds a list.
@@ -77,13 +84,7 @@ impl Config {
     }
 
     /// A number for which `is_fine` holds; `expected` says so in words.
-    pub fn number(
-        &mut self,
-        key: &'static str,
-        default: f64,
-        expected: &str,
-        is_fine: impl Fn(f64) -> bool,
-    ) -> Result<f64> {
+    pub fn number(&mut self, key: &str, default: f64, expected: &str, is_fine: impl Fn(f64) -> bool) -> Result<f64> {
         let Some(value) = self.take(key) else { return Ok(default) };
         match number_of(&value) {
             Some(x) if is_fine(x) => Ok(x),
@@ -93,7 +94,7 @@ impl Config {
     }
 
     /// [`Config::number`] without a default.
-    pub fn required(&mut self, key: &'static str, expected: &str, is_fine: impl Fn(f64) -> bool) -> Result<f64> {
+    pub fn required(&mut self, key: &str, expected: &str, is_fine: impl Fn(f64) -> bool) -> Result<f64> {
         if self.values.get(key).is_none_or(Value::is_null) {
             return Err(invalid(format!("{}: required, but not given", self.path(key))));
         }
@@ -101,7 +102,7 @@ impl Config {
     }
 
     /// A whole number from `least` to `most`.
-    pub fn integer(&mut self, key: &'static str, least: u64, most: u64) -> Result<Option<u64>> {
+    pub fn integer(&mut self, key: &str, least: u64, most: u64) -> Result<Option<u64>> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let whole = value.as_u64().or_else(|| {
             // Beyond 2^53 a float is no exact count.
@@ -114,7 +115,7 @@ impl Config {
     }
 
     /// A boolean.
-    pub fn boolean(&mut self, key: &'static str, default: bool) -> Result<bool> {
+    pub fn boolean(&mut self, key: &str, default: bool) -> Result<bool> {
         match self.take(key) {
             None => Ok(default),
             Some(Value::Bool(b)) => Ok(b),
@@ -123,7 +124,7 @@ impl Config {
     }
 
     /// One of `choices`, as its position; the first is the default.
-    pub fn choice(&mut self, key: &'static str, choices: &[&str]) -> Result<usize> {
+    pub fn choice(&mut self, key: &str, choices: &[&str]) -> Result<usize> {
         let Some(value) = self.take(key) else { return Ok(0) };
         let expected = format!("one of {}", choices.join(", "));
         let Some(text) = value.as_str() else { return Err(self.wrong(key, &expected, kind(&value))) };
@@ -136,7 +137,7 @@ impl Config {
     /// A list of numbers, exactly `length` of them, for each of which `is_fine` holds.
     pub fn numbers(
         &mut self,
-        key: &'static str,
+        key: &str,
         length: usize,
         expected: &str,
         is_fine: impl Fn(f64) -> bool,
@@ -159,7 +160,7 @@ impl Config {
     }
 
     /// A list of any values, or None if absent.
-    pub fn list(&mut self, key: &'static str) -> Result<Option<Vec<Value>>> {
+    pub fn list(&mut self, key: &str) -> Result<Option<Vec<Value>>> {
         match self.take(key) {
             None => Ok(None),
             Some(Value::Array(items)) => Ok(Some(items)),
@@ -168,7 +169,7 @@ impl Config {
     }
 
     /// An object within this one, or None if absent.
-    pub fn object(&mut self, key: &'static str) -> Result<Option<Config>> {
+    pub fn object(&mut self, key: &str) -> Result<Option<Config>> {
         match self.take(key) {
             None => Ok(None),
             Some(Value::Object(values)) => Ok(Some(Self::from_map(values, format!("{}.", self.path(key))))),

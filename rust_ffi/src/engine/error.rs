@@ -54,8 +54,12 @@ pub enum Status {
     Busy = 600,
     /// A bug in the engine was caught at the boundary; the handle takes no steps until it is reset.
     Panic = 700,
-    /// The handle met a panic earlier; reset it or free it.
+    /// The handle met a panic earlier, or a plug-in that failed; reset it or free it.
     Poisoned = 701,
+    /// A plug-in that cannot be used: its file, its table of functions or what it says of itself. Nothing was added.
+    PluginInvalid = 800,
+    /// A function of a plug-in reported a failure or broke a promise; the handle takes no steps until it is reset.
+    PluginFailed = 801,
 }
 
 impl Status {
@@ -88,11 +92,13 @@ impl Status {
             Status::Busy => "busy",
             Status::Panic => "panic",
             Status::Poisoned => "poisoned",
+            Status::PluginInvalid => "plugin_invalid",
+            Status::PluginFailed => "plugin_failed",
         }
     }
 
     /// Every status, in order of number.
-    pub const ALL: [Status; 26] = [
+    pub const ALL: [Status; 28] = [
         Status::Ok,
         Status::NullPointer,
         Status::InvalidArgument,
@@ -119,6 +125,8 @@ impl Status {
         Status::Busy,
         Status::Panic,
         Status::Poisoned,
+        Status::PluginInvalid,
+        Status::PluginFailed,
     ];
 }
 

@@ -169,6 +169,8 @@ pub trait AnyVecEnv: Send {
     fn column_bytes(&self, name: &str) -> Result<usize>;
     /// The seeds in force.
     fn seeds(&self) -> Vec<u64>;
+    /// Which environments were ever reset.
+    fn were_reset(&self) -> Vec<bool>;
 }
 
 /// A batch of one kind of environment.
@@ -594,10 +596,14 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
     fn seeds(&self) -> Vec<u64> {
         self.blocks.iter().flat_map(|block| block.seeds.iter().copied()).collect()
     }
+
+    fn were_reset(&self) -> Vec<bool> {
+        self.blocks.iter().flat_map(|block| block.phases.iter().map(|phase| *phase != Phase::Unborn)).collect()
+    }
 }
 
 /// One element as a float, exactly or (64-bit integers) nearly.
-fn widen(dtype: Dtype, bytes: &[u8]) -> f64 {
+pub fn widen(dtype: Dtype, bytes: &[u8]) -> f64 {
     match dtype {
         Dtype::Float32 => f64::from(bytemuck::pod_read_unaligned::<f32>(bytes)),
         Dtype::Float64 => bytemuck::pod_read_unaligned(bytes),

@@ -1,9 +1,10 @@
 //! The environments, and the registry that knows them by id. A new one is a file here and a line in
-//! [`REGISTRY`].
+//! [`REGISTRY`]; those of plug-ins are added while the process runs.
 
 pub mod bucket_brigade;
 pub mod classic;
 pub mod market;
+pub mod plugin;
 
 use crate::engine::config::Config;
 use crate::engine::error::{did_you_mean, Error, Result, Status};
@@ -11,6 +12,7 @@ use crate::engine::spec::Spec;
 use crate::engine::vec_env::{AnyVecEnv, Environment, Setup, VecEnv};
 use bucket_brigade::env::AnyBrigade;
 use classic::control::Control;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// An environment by id.
 pub struct Entry {
@@ -85,19 +87,87 @@ fn spec_of_market(config: Config) -> Result<Spec> {
     Ok(market::env::Market::<f32>::new(options).spec().clone())
 }
 
-fn find(id: &str) -> Result<&'static Entry> {
-    REGISTRY.iter().find(|entry| entry.id == id).ok_or_else(|| {
-        let hint = did_you_mean(id, REGISTRY.iter().map(|entry| entry.id));
-        Error::new(Status::UnknownId, format!("{id:?}: no environment of that id{hint}"))
-    })
+/// An environment from outside.
+pub trait Guest: Send + Sync {
+    /// The id, `Name-vN`.
+    fn id(&self) -> &str;
+    /// A batch under a configuration.
+    fn make(&self, config: Config, setup: Setup) -> Result<Box<dyn AnyVecEnv>>;
+    /// The specification under a configuration.
+    fn spec(&self, config: Config) -> Result<Spec>;
+}
+
+/// Environments that were added together, and those that were added next. Nothing is ever taken away, so that looking
+/// something up needs no lock, which a fork could leave held.
+struct Added {
+    guests: Vec<Arc<dyn Guest>>,
+    next: OnceLock<Box<Added>>,
+}
+
+static ADDED: OnceLock<Box<Added>> = OnceLock::new();
+/// Held while something is added.
+static ADDING: Mutex<()> = Mutex::new(());
+
+/// Environments that were added, in order.
+fn guests() -> impl Iterator<Item = &'static Arc<dyn Guest>> {
+    std::iter::successors(ADDED.get(), |added| added.next.get()).flat_map(|added| &added.guests)
+}
+
+/// Adds environments, all or none: an id that is taken is refused.
+pub fn add(new: Vec<Arc<dyn Guest>>) -> Result<()> {
+    let _alone = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut taken = ids();
+    for guest in &new {
+        if taken.iter().any(|id| id == guest.id()) {
+            let message = format!("{:?}: an environment of that id is there already", guest.id());
+            return Err(plugin::invalid(message));
+        }
+        taken.push(guest.id().into());
+    }
+    let mut end = &ADDED;
+    while let Some(added) = end.get() {
+        end = &added.next;
+    }
+    // Nobody else is adding: the end is still empty.
+    end.get_or_init(|| Box::new(Added { guests: new, next: OnceLock::new() }));
+    Ok(())
+}
+
+/// Ids of all environments.
+pub fn ids() -> Vec<String> {
+    let added = guests().map(|guest| guest.id().to_string());
+    REGISTRY.iter().map(|entry| entry.id.to_string()).chain(added).collect()
+}
+
+enum Found {
+    Own(&'static Entry),
+    Guest(&'static dyn Guest),
+}
+
+fn find(id: &str) -> Result<Found> {
+    if let Some(entry) = REGISTRY.iter().find(|entry| entry.id == id) {
+        return Ok(Found::Own(entry));
+    }
+    if let Some(guest) = guests().find(|guest| guest.id() == id) {
+        return Ok(Found::Guest(&**guest));
+    }
+    let ids = ids();
+    let hint = did_you_mean(id, ids.iter().map(String::as_str));
+    Err(Error::new(Status::UnknownId, format!("{id:?}: no environment of that id{hint}")))
 }
 
 /// A batch of the environment `id` under a JSON configuration (empty for the default).
 pub fn make_vec(id: &str, config: &str, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {
-    (find(id)?.make)(Config::parse(config)?, setup)
+    match find(id)? {
+        Found::Own(entry) => (entry.make)(Config::parse(config)?, setup),
+        Found::Guest(guest) => guest.make(Config::parse(config)?, setup),
+    }
 }
 
 /// The specification of the environment `id` under a JSON configuration (empty for the default).
 pub fn spec(id: &str, config: &str) -> Result<Spec> {
-    (find(id)?.spec)(Config::parse(config)?)
+    match find(id)? {
+        Found::Own(entry) => (entry.spec)(Config::parse(config)?),
+        Found::Guest(guest) => guest.spec(Config::parse(config)?),
+    }
 }

@@ -70,7 +70,7 @@ pub extern "C" fn marl_status_name(status: i32) -> *const c_char {
         CostNotFinite c"cost_not_finite", ParameterInvalid c"parameter_invalid",
         ActionInvalid c"action_invalid", NotReset c"not_reset", EpisodeOver c"episode_over",
         InvalidState c"invalid_state", SnapshotInvalid c"snapshot_invalid", Busy c"busy", Panic c"panic",
-        Poisoned c"poisoned",
+        Poisoned c"poisoned", PluginInvalid c"plugin_invalid", PluginFailed c"plugin_failed",
     ];
     let found = names.iter().find(|(known, _)| *known as i32 == status);
     found.map_or(c"unknown_status", |(_, name)| name).as_ptr()

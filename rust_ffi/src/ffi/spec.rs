@@ -10,7 +10,7 @@ pub(super) fn to_json(spec: &Spec) -> Result<Vec<u8>> {
     spec.to_json().map_err(|e| Error::new(Status::InvalidConfig, format!("specification: {e}")))
 }
 
-/// Lists the environments: a JSON list of ids, e.g. `["ElectricityMarket-v0"]`.
+/// Lists the environments, those of plug-ins last: a JSON list of ids, e.g. `["ElectricityMarket-v0"]`.
 ///
 /// Parameters: `out` receives the text, not NUL-terminated; NULL asks for the size alone. `capacity` is the room
 /// at `out` in bytes. `size` receives the bytes of the text; must not be NULL.
@@ -28,8 +28,7 @@ pub unsafe extern "C" fn marl_env_list(
     err: *mut marl_error,
 ) -> Status {
     let body = || {
-        let ids: Vec<_> = envs::REGISTRY.iter().map(|entry| entry.id).collect();
-        let json = serde_json::to_vec(&ids).map_err(|e| Error::new(Status::InvalidConfig, e.to_string()))?;
+        let json = serde_json::to_vec(&envs::ids()).map_err(|e| Error::new(Status::InvalidConfig, e.to_string()))?;
         // SAFETY: by this function's contract.
         unsafe { copy_out(&json, out, capacity, size) }
     };
