@@ -49,7 +49,7 @@ def fields(header: str, struct: str) -> list[str]:
 
 def without_growth(old: str, new: str) -> str:
     """The header `new`, without the fields that its structs have beyond those of `old`."""
-    for struct in GROW:
+    for struct in (name for name in GROW if f"typedef struct {name} {{" in old):
         for field in fields(new, struct)[len(fields(old, struct)) :]:
             if new.count(f"{field};") == 1:  # else it stays, and is reported
                 new = new.replace(f"{field};", "")
