@@ -129,8 +129,8 @@ mod tests {
                         assert_eq!(drawn[row as usize], [rng.next_f64(), rng.next_f64()], "{} {count}", level.name());
                     }
                     // Halves are left in some generators and not in others.
-                    for rng in [&mut many, &mut each].into_iter().flatten().step_by(5) {
-                        rng.next_u32();
+                    for (rng, same) in many.iter_mut().zip(&mut each).step_by(5) {
+                        assert_eq!(rng.next_u32(), same.next_u32());
                     }
                     for n in [0, 1, 2, 3, 1000, 3 << 30, 1 << 32, 1 << 40] {
                         let mut out = vec![-1; count];
