@@ -136,7 +136,7 @@ def nash_command(
         game, response, found = result.game, result.response, _found(result.game)
         about["double_oracle"] = result.to_dict()
     else:
-        game = evaluator.payoff_table(dict(zip(names, pool)))
+        game = evaluator.payoff_table(dict(zip(names, pool)), show_progress=True)
         found = _found(game)
         response = best_response(evaluator, evaluator.space, pool, found[0].probabilities, seed=seed)
     security = maxmin(game.against_alike(), names=game.names, units=game.units)
