@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 import marl_ffi as mf
-from marl_ffi import bench
+from marl_ffi.benchmark import bench
 from marl_ffi.errors import STATUSES
 from marl_ffi.reference.classic import CLASSIC
 from marl_ffi.rendering import draw

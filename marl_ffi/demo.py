@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from . import (
     ElectricityMarketEnv,
     Market,
-    _console,
-    bench,
     build_info,
     market_clearing,
     market_clearing_batch,
     plots,
 )
+from .benchmark import bench
+from .cli import console
 from .errors import InvalidInputError
 from .market.params import params_from_csv
 from .reference import market as reference
@@ -240,16 +240,16 @@ def run(
     """The whole demo, printed. Returns whether every self-check passed."""
     params = params_from_csv(data.fleet, data.load, groups=groups, hours=(24 * day, 24 * day + 24))
     cleared = clear_day(params)
-    _console.heading(f"Day {day} of {data.load.name}, {params['N_generators']} units of {data.fleet.name}")
-    _console.line(f"Data: {data.origin}. Groups: {', '.join(groups) if groups else 'all'}.")
+    console.heading(f"Day {day} of {data.load.name}, {params['N_generators']} units of {data.fleet.name}")
+    console.line(f"Data: {data.origin}. Groups: {', '.join(groups) if groups else 'all'}.")
     _print_day(cleared)
     for path in _draw(data, groups, cleared, day, Path(output)):
-        _console.line(f"Picture: {path}")
+        console.line(f"Picture: {path}")
 
-    _console.heading("Self-check")
+    console.heading("Self-check")
     checks = self_check(data, cleared)
     rows = [(check.name, check.detail, "ok" if check.passed else "failed") for check in checks]
-    _console.table("", ("check", "found", ""), rows, numbers_from=3)
+    console.table("", ("check", "found", ""), rows, numbers_from=3)
 
     if benchmarks:
         _run_benchmarks()
@@ -264,14 +264,14 @@ def _print_day(day: Day) -> None:
             (str(hour), f"{load:,.1f}", price, params["unit_ids"][unit], params["fuels"][unit], unserved)
         )
     columns = ("hour", "load MW", "price $/MWh", "marginal unit", "fuel", "unserved MW")
-    _console.table("Every unit at its cost", columns, rows, numbers_from=0)
+    console.table("Every unit at its cost", columns, rows, numbers_from=0)
 
 
 def _draw(data: Data, groups: Sequence[str] | None, day: Day, number: int, output: Path) -> list[Path]:
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError:
-        _console.line("No pictures: matplotlib is missing (pip install marl_ffi[plot]).")
+        console.line("No pictures: matplotlib is missing (pip install marl_ffi[plot]).")
         return []
     demand = np.array(params_from_csv(data.fleet, data.load, groups=groups, hours=None)["demand_profile"])
     costs, capacities = np.array(day.params["costs"]), np.array(day.params["capacities"])
@@ -295,10 +295,10 @@ def _draw(data: Data, groups: Sequence[str] | None, day: Day, number: int, outpu
 
 
 def _run_benchmarks() -> None:
-    _console.heading("Speed")
+    console.heading("Speed")
     try:
         cases = bench.all_cases()
     except ModuleNotFoundError as error:
-        _console.line(f"No race: {error}")
+        console.line(f"No race: {error}")
         return
     bench.report(bench.run(bench.select(cases)), build_info())

@@ -13,8 +13,12 @@ import pytest
 from plugin_support import own_envs
 
 import marl_ffi as mf
-from marl_ffi import _console, bench, bench_classic, bench_env, bench_rivals, demo
-from marl_ffi.cli import main
+from marl_ffi import demo
+from marl_ffi.benchmark import bench
+from marl_ffi.benchmark import classic as bench_classic
+from marl_ffi.benchmark import env as bench_env
+from marl_ffi.benchmark import rivals as bench_rivals
+from marl_ffi.cli import console, main
 from marl_ffi.errors import InvalidInputError, UnknownNameError
 from marl_ffi.market.params import default_params
 
@@ -221,13 +225,13 @@ def test_without_matplotlib_the_demo_has_no_pictures(capsys, monkeypatch, tmp_pa
 def test_without_rich_tables_are_plain(capsys, monkeypatch):
     for name in ("rich", "rich.box", "rich.console", "rich.table", "rich.text", "rich.progress"):
         monkeypatch.setitem(sys.modules, name, None)
-    _console.table("Prices", ("hour", "price"), [("0", "24.20"), ("1", "7.5")])
+    console.table("Prices", ("hour", "price"), [("0", "24.20"), ("1", "7.5")])
     assert capsys.readouterr().out == "Prices\n  hour  price\n  0     24.20\n  1       7.5\n"
-    assert list(_console.track([1, 2], "counting")) == [1, 2]
+    assert list(console.track([1, 2], "counting")) == [1, 2]
 
 
 def test_tables_take_brackets_as_they_are(capsys):
-    _console.table("T", ("shape",), [("[red]4[/red]",)])
+    console.table("T", ("shape",), [("[red]4[/red]",)])
     assert "[red]4[/red]" in capsys.readouterr().out
 
 

@@ -9,8 +9,10 @@ import time
 import numpy as np
 import pytest
 
-from marl_ffi import bench, bench_brigade, brigade_plots
+from marl_ffi import brigade_plots
 from marl_ffi import game_theory as gt
+from marl_ffi.benchmark import bench
+from marl_ffi.benchmark import brigade as bench_brigade
 from marl_ffi.bucket_brigade import ARCHETYPES, PayoffEvaluator, Tournament, run_tournament
 from marl_ffi.cli import main
 

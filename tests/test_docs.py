@@ -18,7 +18,9 @@ import pytest
 from c_support import HEADER, ROOT, WARNINGS, build, compiler, run
 
 import marl_ffi as mf
-from marl_ffi import _commands, bench, errors
+from marl_ffi import errors
+from marl_ffi.benchmark import bench
+from marl_ffi.cli.commands import cli
 
 PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
@@ -207,7 +209,7 @@ def test_marl_ffi_commands_exist_and_take_these_arguments() -> None:
     lines = [line for line in commands() if line.startswith("marl-ffi")]
     lines += [found for page in PAGES for found in re.findall(r"`(marl-ffi [^`]+)`", prose(page))]
     assert len(lines) >= 8
-    group = _commands.cli
+    group = cli
     assert isinstance(group, click.Group)
     for line in lines:
         _, command, *arguments = line.split()

@@ -200,7 +200,7 @@ class PayoffEvaluator:
             means.reshape(shape), errors.reshape(shape), tuple(names), self.num_simulations, self.units
         )
 
-    def payoff_table(self, pool: Any) -> SymmetricGame:
+    def payoff_table(self, pool: Any, *, show_progress: bool = False) -> SymmetricGame:
         """The symmetric game of a pool: what each strategy earns against every mix of the others.
 
         Seats are dealt at random: an entry is the mean over all seats and arrangements. All entries share their
@@ -208,9 +208,10 @@ class PayoffEvaluator:
 
         Args:
             pool: K names, vectors, or a dictionary name -> either.
+            show_progress: a bar on a terminal, where tqdm is installed.
         """
         names, params = pool_of(pool)
-        return TableMaker(self, self._table_seeds()).table(params, names)
+        return TableMaker(self, self._table_seeds(), show_progress=show_progress).table(params, names)
 
     def against_mixture(self, focal: Any, mixture: Any, pool: Any) -> Payoff:
         """What `focal` earns when every other agent draws its strategy from a mixture, for itself.

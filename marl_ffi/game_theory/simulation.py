@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _arguments as arguments
+from .._progress import progress
 from ..errors import InvalidInputError, ShapeError
 from ._inputs import distribution, payoff_array, strategy_names
 from .games import SymmetricGame, opponent_counts
@@ -157,8 +158,8 @@ class TableMaker:
     every seat that i can take and every arrangement of the others, all equally likely.
     """
 
-    def __init__(self, simulator: Simulator, seeds: Seeds) -> None:
-        self.simulator, self.seeds = simulator, seeds
+    def __init__(self, simulator: Simulator, seeds: Seeds, *, show_progress: bool = False) -> None:
+        self.simulator, self.seeds, self.show_progress = simulator, seeds, show_progress
         self._entries: dict[tuple[int, ...], Array] = {}
         self._pool: list[bytes] = []
 
@@ -203,11 +204,13 @@ class TableMaker:
     def _played(self, pool: Array, profiles: list[tuple[int, ...]]) -> Iterator[tuple[tuple[int, ...], Array]]:
         players, count = self.simulator.num_players, len(self.seeds)
         block = max(1, BLOCK // (count * players))
-        for start in range(0, len(profiles), block):
-            some = profiles[start : start + block]
-            seeds = np.broadcast_to(self.seeds, (len(some), count))
-            scores = np.asarray(self.simulator.simulate(pool[np.array(some)], seeds), np.float64)
-            yield from zip(some, scores)
+        with progress(len(profiles), "payoffs", "profile", show=self.show_progress) as advance:
+            for start in range(0, len(profiles), block):
+                some = profiles[start : start + block]
+                seeds = np.broadcast_to(self.seeds, (len(some), count))
+                scores = np.asarray(self.simulator.simulate(pool[np.array(some)], seeds), np.float64)
+                yield from zip(some, scores)
+                advance(len(some))
 
 
 def _sparse(counts: npt.NDArray[np.int64]) -> Iterator[int]:

@@ -18,7 +18,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from .reference.market_numba import clear_argsort_quicksort
+from ..reference.market_numba import clear_argsort_quicksort
 
 __all__ = ["PythonMarketEnv", "numba_step", "simple_observer", "simple_observer_v3"]
 

@@ -1,6 +1,6 @@
 """The command line: turns what goes wrong into one line on standard error and an exit code.
 
-The commands themselves are in `_commands.py`, which needs click; this file can always be imported.
+The commands themselves are in `commands.py`, which needs click; this file can always be imported.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import click
     except ModuleNotFoundError:
         return _complain("the command line needs click: pip install marl_ffi[cli]")
-    from . import _commands
+    from . import commands
 
     try:
-        result = _commands.cli.main(
+        result = commands.cli.main(
             args=list(arguments) if arguments is not None else None,
             prog_name="marl-ffi",
             standalone_mode=False,
@@ -38,12 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader has gone (`| head`): nothing is left to say, not even while Python closes the stream
         sys.stderr.close()
         return OK
-    except _commands.Disagreement as error:
+    except commands.Disagreement as error:
         _complain(str(error))
         return FAILED
     except OSError as error:
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except _commands.EXPECTED_ERRORS as error:
+    except commands.EXPECTED_ERRORS as error:
         return _complain(str(error))
     return result if isinstance(result, int) else OK
 

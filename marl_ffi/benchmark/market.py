@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 import marl_ffi as mf
 
-from . import bench_rivals as rivals
+from ..market.params import default_params
+from ..reference import market_numba as numba
+from . import rivals
 from .bench import Case, Race
-from .market.params import default_params
-from .reference import market_numba as numba
 
 __all__ = ["cases"]
 

@@ -5,7 +5,7 @@
 * Rounds of the two sides alternate, so that a busy machine slows both; medians are compared.
 * One thread, unless a row says otherwise.
 
-The rows live in `bench_market.py`, `bench_env.py` and `bench_classic.py`; this file races and reports them.
+The rows live in `market.py`, `env.py`, `classic.py` and `brigade.py`; this file races and reports them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from . import _console
-from .errors import MarlError, error_for
+from ..cli import console
+from ..errors import MarlError, error_for
 
 __all__ = [
     "Case",
@@ -127,9 +127,9 @@ def all_cases() -> list[Case]:
         import numba  # noqa: F401
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("the benchmarks race against numba: pip install marl_ffi[numba]") from error
-    from . import bench_brigade, bench_classic, bench_env, bench_market
+    from . import brigade, classic, env, market
 
-    return [*bench_market.cases(), *bench_env.cases(), *bench_classic.cases(), *bench_brigade.cases()]
+    return [*market.cases(), *env.cases(), *classic.cases(), *brigade.cases()]
 
 
 def select(cases: Iterable[Case], sections: Sequence[str] = (), everything: bool = False) -> list[Case]:
@@ -152,7 +152,7 @@ def run(cases: Sequence[Case], rounds: int = 11) -> list[Result]:
     """
     if rounds < MIN_ROUNDS:
         raise error_for("invalid_argument", f"rounds must be at least {MIN_ROUNDS}, got {rounds}")
-    return [_race(case, rounds) for case in _console.track(cases, "benchmarks")]
+    return [_race(case, rounds) for case in console.track(cases, "benchmarks")]
 
 
 def _race(case: Case, rounds: int) -> Result:
@@ -241,12 +241,12 @@ def _cpu_name() -> str:
 def report(results: Sequence[Result], build: dict[str, Any]) -> None:
     """Print the table, one block per section."""
     about = machine()
-    _console.line(
+    console.line(
         f"{about['cpu']}, {about['cores']} cores, load {about['load']}; Python {about['python']}, "
         f"numpy {about['numpy']}, numba {about['numba']}; ours: {build['backend']}, {build['simd']}"
     )
     for section in dict.fromkeys(result.section for result in results):
-        _console.table(
+        console.table(
             section,
             ("work", "N", "against", "rival", "ours", "ratio", "required", "aim", ""),
             [_cells(result) for result in results if result.section == section],
@@ -255,7 +255,7 @@ def report(results: Sequence[Result], build: dict[str, Any]) -> None:
     failed = [result for result in results if result.verdict == "FAIL"]
     judged = sum(bool(result.verdict) for result in results)
     rounds = results[0].rounds if results else 0
-    _console.line(
+    console.line(
         f"{judged - len(failed)} of {judged} requirements met; medians of {rounds} alternating rounds, "
         "ratio = rival / ours"
     )

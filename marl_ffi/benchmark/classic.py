@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 import marl_ffi as mf
 
+from ..reference.classic import CLASSIC
+from ..reference.vec_env import make_engine
 from .bench import Case, Race
-from .reference.classic import CLASSIC
-from .reference.vec_env import make_engine
 
 __all__ = ["cases"]
 

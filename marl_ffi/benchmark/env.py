@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 import marl_ffi as mf
 
-from . import bench_rivals as rivals
+from ..market.params import default_params
+from ..reference import market_numba as numba
+from . import rivals
 from .bench import Case, Race
-from .bench_market import POSITIONAL, SETS, same
-from .market.params import default_params
-from .reference import market_numba as numba
+from .market import POSITIONAL, SETS, same
 
 __all__ = ["cases"]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from . import _console
-from .bench import Disagreement
-from .bucket_brigade import Replay, ReplayError, scenario
+from ..benchmark.bench import Disagreement
+from ..bucket_brigade import Replay, ReplayError, scenario
+from . import console
 
 __all__ = ["replay_command"]
 
@@ -64,7 +64,7 @@ def replay_command(
     if output is None or night is not None:
         click.echo(replay.text(night, color=sys.stdout.isatty()))
     else:
-        click.echo(f"{output}: {_console.count(replay.num_nights, 'night')}, seed {replay.seed}")
+        click.echo(f"{output}: {console.count(replay.num_nights, 'night')}, seed {replay.seed}")
     if verified is not None:
         click.echo(f"verified: {verified}")
 

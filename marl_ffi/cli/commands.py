@@ -1,4 +1,4 @@
-"""The commands of `marl-ffi`: thin doors to `demo.py`, `bench.py` and the package's own descriptions."""
+"""The commands of `marl-ffi`: thin doors to `demo.py`, `benchmark/` and the package's own descriptions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import click
 
 import marl_ffi
 
-from . import _console, bench, demo
-from ._commands_brigade import COMMANDS as BRIGADE_COMMANDS
-from ._commands_replay import replay_command
-from .bench import Disagreement
-from .errors import MarlError
+from .. import demo
+from ..benchmark import bench
+from ..benchmark.bench import Disagreement
+from ..errors import MarlError
+from . import console
+from .brigade import COMMANDS as BRIGADE_COMMANDS
+from .replay import replay_command
 
 __all__ = ["EXPECTED_ERRORS", "Disagreement", "cli"]
 
@@ -136,7 +138,7 @@ def _describe(spec: dict[str, Any]) -> None:
     spaces = [
         (agent["name"], _space(agent["observation"]), _space(agent["action"])) for agent in spec["agents"]
     ]
-    _console.table("Agents", ("agent", "observation", "action"), spaces, numbers_from=3)
+    console.table("Agents", ("agent", "observation", "action"), spaces, numbers_from=3)
     for title, key in (
         ("Infos of a step", "infos"),
         ("State columns", "columns"),
@@ -145,7 +147,7 @@ def _describe(spec: dict[str, Any]) -> None:
         fields = [name for name in FIELDS if any(name in entry for entry in spec[key])]
         rows = [tuple(_cell(entry.get(field)) for field in fields) for entry in spec[key]]
         if rows:
-            _console.table(title, fields, rows, numbers_from=len(fields))
+            console.table(title, fields, rows, numbers_from=len(fields))
 
 
 def _space(space: dict[str, Any]) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..bucket_brigade import ARCHETYPES, CORE_SCENARIOS, FitnessEvaluator, PayoffEvaluator, run_heuristic_episodes
 from .bench import Case, Race
-from .bucket_brigade import ARCHETYPES, CORE_SCENARIOS, FitnessEvaluator, PayoffEvaluator, run_heuristic_episodes
 
 __all__ = ["cases"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import click
 import numpy as np
 
-from . import _console, brigade_plots
-from .bucket_brigade import (
+from .. import brigade_plots
+from ..bucket_brigade import (
     ARCHETYPES,
     PARAMETERS,
     EffectiveSpace,
@@ -20,10 +20,10 @@ from .bucket_brigade import (
     archetype,
     run_tournament,
 )
-from .bucket_brigade.fitness import TEAMS
-from .errors import InvalidInputError
-from .evolution import METHODS, evolve
-from .game_theory import (
+from ..bucket_brigade.fitness import TEAMS
+from ..errors import InvalidInputError
+from ..evolution import METHODS, evolve
+from ..game_theory import (
     BestResponse,
     DoubleOracle,
     Equilibria,
@@ -34,6 +34,7 @@ from .game_theory import (
     maxmin,
     symmetric_nash,
 )
+from . import console
 
 __all__ = ["COMMANDS"]
 
@@ -136,7 +137,7 @@ def nash_command(
         game, response, found = result.game, result.response, _found(result.game)
         about["double_oracle"] = result.to_dict()
     else:
-        game = evaluator.payoff_table(dict(zip(names, pool)))
+        game = evaluator.payoff_table(dict(zip(names, pool)), show_progress=True)
         found = _found(game)
         response = best_response(evaluator, evaluator.space, pool, found[0].probabilities, seed=seed)
     security = maxmin(game.against_alike(), names=game.names, units=game.units)
@@ -170,9 +171,9 @@ def _report_nash(
     about: dict[str, Any], game: SymmetricGame, found: Equilibria, response: BestResponse, security: Maxmin
 ) -> None:
     what = "all there are" if found.complete else "there may be others"
-    equilibria = _console.count(len(found), "symmetric equilibrium", "symmetric equilibria")
-    among = _console.count(len(game.names), "strategy", "strategies")
-    _console.line(f"{about['scenario']}: {equilibria} among {among} ({what})")
+    equilibria = console.count(len(found), "symmetric equilibrium", "symmetric equilibria")
+    among = console.count(len(game.names), "strategy", "strategies")
+    console.line(f"{about['scenario']}: {equilibria} among {among} ({what})")
     rows = []
     for number, each in enumerate(found, 1):
         for place, i in enumerate(each.support):
@@ -181,7 +182,7 @@ def _report_nash(
             noise = "" if each.payoff_standard_error is None else f" ± {each.payoff_standard_error:,.1f}"
             whole = (f"{each.payoff:,.1f}{noise}", f"{each.regret:.0e}") if place == 0 else ("", "")
             rows.append((str(number) if place == 0 else "", game.names[i], share, *whole))
-    _console.table("", ("", "strategy", "probability", "payoff", "regret"), rows, numbers_from=2)
+    console.table("", ("", "strategy", "probability", "payoff", "regret"), rows, numbers_from=2)
     sure = "" if response.decisive() else ", which is not decisive"
     lines = [
         f"payoffs: {about['units']}; {about['num_agents']} agents, {about['num_simulations']} simulations, "
@@ -193,9 +194,9 @@ def _report_nash(
     if "double_oracle" in about:
         oracle = about["double_oracle"]
         how = "converged" if oracle["converged"] else "did not converge"
-        lines.append(f"the double oracle {how} in {_console.count(oracle['iterations'], 'round')}")
+        lines.append(f"the double oracle {how} in {console.count(oracle['iterations'], 'round')}")
     for line in lines:
-        _console.line(line)
+        console.line(line)
 
 
 def _mixture(probabilities: Any, names: Sequence[str]) -> str:
@@ -220,8 +221,8 @@ def _seats(
             )
             for each, starts in zip(result.profiles, result.starts)
         ]  # fmt: skip
-        _console.table(f"{about['scenario']}: where best responses lead", ("seats", "", "starts", "mean payoff"), rows, 2)
-        _console.line(f"payoffs: mean over agents, {about['units']}")
+        console.table(f"{about['scenario']}: where best responses lead", ("seats", "", "starts", "mean payoff"), rows, 2)
+        console.line(f"payoffs: mean over agents, {about['units']}")
 
     _finish(data, json_file, report)
 
@@ -263,10 +264,10 @@ def evolve_command(
         rows = [("evolved", f"{result.fitness:,.1f}", f"{result.standard_error:,.1f}")]
         rows += [(n, f"{m:,.1f}", f"{e:,.1f}") for n, m, e in zip(ARCHETYPES, others.means, others.standard_errors)]
         rows.sort(key=lambda row: -float(row[1].replace(",", "")))
-        _console.table(f"{scenario}, {team} team: fitness in new games", ("strategy", "fitness", "±"), rows)
-        _console.line(f"evolved: works with probability {work:.3f}, at its own burning house first with {own:.3f}")
-        bred = _console.count(result.num_generations - 1, "generation")
-        _console.line(f"fitness: {result.units}; {bred}, seed {result.seed}")
+        console.table(f"{scenario}, {team} team: fitness in new games", ("strategy", "fitness", "±"), rows)
+        console.line(f"evolved: works with probability {work:.3f}, at its own burning house first with {own:.3f}")
+        bred = console.count(result.num_generations - 1, "generation")
+        console.line(f"fitness: {result.units}; {bred}, seed {result.seed}")
 
     _finish(data, json_file, report)
     if csv_file:
@@ -312,8 +313,8 @@ def tournament_command(
         rows = [
             (a.name, f"{a.effect:+,.1f}", f"{a.low:+,.1f} .. {a.high:+,.1f}", f"{a.games:,}") for a in ranks.agents
         ]
-        _console.table(f"Ranking from {len(played):,} games", ("agent", "effect", "95 %", "games"), rows)
-        _console.line(f"effect: {ranks.meaning}; {played.units}, seed {seed}")
+        console.table(f"Ranking from {len(played):,} games", ("agent", "effect", "95 %", "games"), rows)
+        console.line(f"effect: {ranks.meaning}; {played.units}, seed {seed}")
 
     _finish(data, json_file, report)
     if csv_file:

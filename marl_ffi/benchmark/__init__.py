@@ -1,0 +1,1 @@
+"""Races against numba, NumPy and other libraries: `marl-ffi bench`."""
