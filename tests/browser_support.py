@@ -11,6 +11,7 @@ import queue
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -186,6 +187,11 @@ class Server(http.server.ThreadingHTTPServer):
         self.has_result = threading.Event()
         self.visits: queue.Queue[str] = queue.Queue()
         self.address = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # a browser that is closed leaves connections open
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def visit(self, path: str, script: str, missing: tuple[str, ...] = ()) -> Any:
         """What `script`, the body of an asynchronous function, returns in the page at `path`."""

@@ -16,6 +16,7 @@ from browser_support import CHECKSUM, PAGE, in_node, serving
 from c_support import ROOT
 
 import marl_ffi as mf
+from marl_ffi import _library as library
 
 pytestmark = pytest.mark.browser
 
@@ -87,6 +88,11 @@ def test_every_environment_every_array_and_a_snapshot(run: Run) -> None:
             env.restore(got["snapshot"].tobytes())
             same(got["after"], env.rollout(5).observations, key)
     assert episodes > 50
+
+
+def test_what_it_is(run: Run) -> None:
+    told = run("return [marl.version, marl.abiVersion, marl.simdLevel, marl.envs().sort()]")
+    assert told == [mf.__version__, library.ABI_VERSION, "scalar", sorted(mf.list_envs())]
 
 
 def test_steps_with_given_actions(run: Run) -> None:

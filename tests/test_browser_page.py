@@ -210,6 +210,29 @@ def test_a_wrong_seed_is_told_and_changes_nothing(server: Server) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [("seed=seven&games=100", 'got "seven"'), ("scenario=v2_minimal&team=hero,liar", "4"), ("seed=&night=x", "got nothing")],
+)
+def test_an_address_that_asks_for_what_cannot_be(server: Server, asked: str, message: str) -> None:
+    told = server.visit(f"/#{asked}", f"""{READY}
+      press("ArrowRight");
+      return [byId("seed-error").textContent, byId("about").textContent, document.body.dataset.night];
+    """)  # fmt: skip
+    assert message in told[0] and told[1].startswith("default · 4 agents") and told[2] == "1"
+
+
+@pytest.mark.browser
+def test_an_address_with_nonsense_in_it_is_read_as_far_as_it_goes(server: Server) -> None:
+    address = "/#scenario=harder&team=hero,nobody,liar&decisions=none&night=99999&theme=pink&tab=x&seed=%2012"
+    told = server.visit(address, f"""{READY}
+      return [byId("about").textContent, document.body.dataset.night, page.brigade.game.agents, byId("brigade").hidden];
+    """)  # fmt: skip
+    nights = Replay.play("hard", ["hero", "liar"], 12).num_nights
+    assert told == [f"hard · 2 agents · 10 houses · {nights} nights · seed 12", str(nights), ["hero", "liar"], False]
+
+
+@pytest.mark.browser
 def test_a_scenario_that_is_not_for_so_many(server: Server) -> None:
     told = server.visit("/#scenario=v2_minimal", f"""{READY}
       const fine = byId("seed-error").hidden;

@@ -56,15 +56,21 @@ export function startBrigade(marl, asked, remember) {
     byId("seed").setAttribute("aria-invalid", Boolean(error?.message.startsWith("seed")));
   }
 
+  function show(wanted, night) {
+    shown.game = marl.brigadeRecord(wanted);
+    openReplay({ title: spoken(wanted.scenario), replay: toReplay(shown.game) }, night);
+    forgetPayoffs();
+  }
+
   function playGame(night = 0) {
     try {
       const wanted = request();
-      shown.game = marl.brigadeRecord(wanted);
+      show(wanted, night);
       complain(null);
       remember({ scenario: wanted.scenario, team: wanted.agents.join(","), seed: wanted.seed, decisions: wanted.decisions });
-      openReplay({ title: spoken(wanted.scenario), replay: toReplay(shown.game) }, night);
-      forgetPayoffs();
     } catch (error) {
+      // an address may ask for what cannot be; there is something to look at all the same
+      if (!shown.game) show({ scenario: "default", agents: TEAM, seed: 0n }, 0);
       complain(error);
     }
   }
@@ -77,7 +83,7 @@ export function startBrigade(marl, asked, remember) {
     setTeam(names.length ? names.slice(0, MOST_SEATS) : TEAM);
     if (wanted.get("seed") !== null) byId("seed").value = wanted.get("seed");
     playGame(Number(wanted.get("night") ?? 0));
-    if (shown.game && has(byId("games"), wanted.get("games"))) {
+    if (byId("seed-error").hidden && has(byId("games"), wanted.get("games"))) {
       byId("games").value = wanted.get("games");
       playMany();
     }

@@ -55,7 +55,8 @@ async function compiled(source) {
   if (source instanceof WebAssembly.Module) return source;
   const bytes = source instanceof ArrayBuffer || ArrayBuffer.isView(source) ? source : await bytesOf(source);
   return WebAssembly.compile(bytes).catch((cause) => {
-    throw new LoadError(`this is no module of marl_ffi (${cause.message}); ${HOW_TO_BUILD}`, { cause });
+    const why = `this is no module of marl_ffi, or one for newer browsers (${cause.message})`;
+    throw new LoadError(`${why}; ${HOW_TO_BUILD}`, { cause });
   });
 }
 
