@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import hashlib
 import os
 import shutil
 import subprocess
@@ -69,3 +70,14 @@ def own_envs() -> list[str]:
     """Ids of the environments that are no plug-in's, whatever other tests have loaded."""
     loaded = {env_id for ids in mf.loaded_plugins().values() for env_id in ids}
     return [env_id for env_id in mf.list_envs() if env_id not in loaded]
+
+
+def played(_: int) -> list[str]:
+    """What large batches of both kinds of plug-in show, for processes that know them by `MARL_FFI_PLUGINS`."""
+    shown = []
+    for env_id in (CARTPOLE, ALONE):
+        with mf.VecEnv(env_id, 20_000, num_threads=2) as env:
+            env.reset(seed=1)
+            arrays = env.rollout(10)
+            shown.append(hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest())
+    return shown

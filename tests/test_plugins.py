@@ -203,26 +203,15 @@ def test_child_processes_and_the_command_line_know_plugins_by_an_environment_var
 def test_multiprocessing(method: str) -> None:
     """Plug-ins, thread-safe or not, in children of every kind, with a live pool."""
     code = (
-        "import json, multiprocessing, sys, warnings, test_plugins\n"
+        "import json, multiprocessing, warnings\n"
+        "from plugin_support import played\n"
         "warnings.simplefilter('ignore')\n"
         "if __name__ == '__main__':\n"
-        "    own = test_plugins.played(0)\n"
+        "    own = played(0)\n"
         f"    with multiprocessing.get_context('{method}').Pool(2) as pool:\n"
-        "        print(json.dumps([own, *pool.map(test_plugins.played, range(3))]))\n"
+        "        print(json.dumps([own, *pool.map(played, range(3))]))\n"
     )
     assert len({json.dumps(told) for told in answer(code, MARL_FFI_PLUGINS=str(library_of(CARTPOLE)))}) == 1
-
-
-def played(_: int) -> list[str]:
-    """What large batches of both kinds of plug-in show."""
-    from parity_support import hash_of
-
-    shown = []
-    for env_id in (CARTPOLE, ALONE):
-        with mf.VecEnv(env_id, 20_000, num_threads=2) as env:
-            env.reset(seed=1)
-            shown.append(hash_of(dict(env.rollout(10))))
-    return shown
 
 
 def test_batches_of_a_plugin_that_is_not_thread_safe_take_turns() -> None:

@@ -112,6 +112,39 @@ def test_who_does_nothing_wrong_is_not_accused() -> None:
         assert env.closed
 
 
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+def test_a_step_sees_no_environment_that_is_over_and_no_action_that_does_not_exist(mode: str) -> None:
+    """The plug-in would fail. In the next-step mode, the step after an end ignores whatever its action is."""
+    rng, ends = np.random.default_rng(1), 0
+    with mf.VecEnv(ENV, 200, ends=True, autoreset_mode=mode) as env:
+        env.reset(seed=1)
+        over = np.zeros(200, bool)
+        for _ in range(60):
+            actions = rng.integers(0, 2, 200)
+            if mode == "NextStep":
+                actions[over] = 7
+            _, rewards, terminations, truncations, _ = env.step(actions)
+            assert mode == "SameStep" or (rewards == 0).tolist() == over.tolist()
+            over = terminations | truncations
+            ends += int(over.sum())
+        env.rollout(60)
+        lives = env.state["memory"].view(np.int32)
+        assert ends > 500 and lives[:, 0].sum() > ends
+
+
+def test_a_plugin_that_is_not_thread_safe_is_entered_by_one_thread_at_a_time() -> None:
+    """By several batches in several threads, each of which would share its work."""
+    from thread_support import together
+
+    def work(k: int) -> None:
+        with mf.VecEnv(ENV, 3000, num_threads=2) as env:
+            env.reset(seed=k)
+            for _ in range(10):
+                env.rollout(20)
+
+    assert together(*(lambda k=k: work(k) for k in range(4))) == [None] * 4
+
+
 @pytest.mark.parametrize(("fault", "words"), [("step fails", ALWAYS["step fails"]), ("nan reward", CHECKED["nan reward"])])
 def test_a_failed_batch_waits_for_a_reset(fault: str, words: str) -> None:
     """Everything is refused, with the reason; a reset of all environments makes it as good as new."""

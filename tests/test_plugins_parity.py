@@ -119,11 +119,11 @@ def test_an_environment_alone_is_one_of_a_batch(env_id: str) -> None:
 # -- tests of our own environments, for plug-ins ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-@EACH
-def test_a_killed_run_goes_on_in_another_process(
-    env_id: str, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    ("env_id", "mode"),
+    [(CARTPOLE, "NextStep"), (ALONE, "SameStep"), (FORAGE, "NextStep"), (THERMOSTAT, "SameStep")],
+)
+def test_a_killed_run_goes_on_in_another_process(env_id: str, mode: str, tmp_path: Path) -> None:
     load(env_id)
     snapshots.killed_and_resumed(env_id, mode, tmp_path, MARL_FFI_PLUGINS=str(library_of(env_id)))
 

@@ -18,16 +18,25 @@ enum fault {
     CHANGES_STATE_IN_OBSERVE, HIDDEN_STATE, NEIGHBOURS, DRAWS_BEYOND, DRAWS_IN_OBSERVE, STATE_OUT_OF_BOUNDS, NUM_FAULTS
 };
 
-#define SPEC                                                                                                       \
-    "{\"observation\": {\"type\": \"box\", \"shape\": [1], \"low\": -9, \"high\": 9}, \"state_size\": 8,"           \
-    " \"action\": {\"type\": \"discrete\", \"n\": 2}, \"max_episode_steps\": 50,"                                   \
-    " \"columns\": [{\"name\": \"x\", \"dtype\": \"float64\", \"low\": -5, \"high\": 5}],"                          \
-    " \"parameters\": [{\"name\": \"fault\", \"type\": \"str\", \"default\": \"none\", \"choices\": [\"none\","     \
-    " \"create fails\", \"create replaces parameters\", \"create tells nonsense\", \"reset fails\", \"step fails\", \"observe fails\", \"silent\", \"long message\", \"nan observation\","  \
-    " \"observation out of space\", \"observation unwritten\", \"nan reward\", \"reward unwritten\", \"termination two\","              \
-    " \"writes before\", \"writes beyond state\", \"writes beyond observations\", \"writes beyond rewards\", \"writes clock\","         \
-    " \"changes state in observe\", \"hidden state\", \"neighbours\", \"draws beyond\", \"draws in observe\", \"state out of bounds\"]}]}"
+#define SPEC                                                                                                     \
+    "{\"observation\": {\"type\": \"box\", \"shape\": [1], \"low\": -9, \"high\": 9}, \"state_size\": 8,"         \
+    " \"action\": {\"type\": \"discrete\", \"n\": 2}, \"max_episode_steps\": 50,"                                 \
+    " \"columns\": [{\"name\": \"x\", \"dtype\": \"float64\", \"low\": -5, \"high\": 5}],"                        \
+    " \"parameters\": [{\"name\": \"fault\", \"type\": \"str\", \"default\": \"none\", \"choices\": [\"none\","   \
+    " \"create fails\", \"create replaces parameters\", \"create tells nonsense\", \"reset fails\","              \
+    " \"step fails\", \"observe fails\", \"silent\", \"long message\", \"nan observation\","                      \
+    " \"observation out of space\", \"observation unwritten\", \"nan reward\", \"reward unwritten\","             \
+    " \"termination two\", \"writes before\", \"writes beyond state\", \"writes beyond observations\","           \
+    " \"writes beyond rewards\", \"writes clock\", \"changes state in observe\", \"hidden state\","               \
+    " \"neighbours\", \"draws beyond\", \"draws in observe\", \"state out of bounds\"]},"                         \
+    " {\"name\": \"ends\", \"type\": \"bool\", \"default\": false}]}"
 
+/* The private state: how often there was a reset, and whether the episode is over. */
+typedef struct {
+    int32_t resets, over;
+} life;
+
+static int inside;
 static int created, destroyed, hidden;
 
 static int32_t create(marl_plugin_setup *setup) {
@@ -55,20 +64,23 @@ static int32_t failing(const marl_plugin_rows *rows, const char *why) {
 
 static int32_t reset(const marl_plugin_rows *rows) {
     double *x = rows->columns[0];
-    int64_t *total = rows->state;
+    life *lives = rows->state;
     size_t row;
-    if (rows->parameters[0] == RESET_FAILS && rows->seeded && total[0] != 0) return failing(rows, "cannot start again");
+    if (rows->parameters[0] == RESET_FAILS && rows->seeded && lives[0].resets != 0) return failing(rows, "cannot start again");
     for (row = 0; row < rows->count; row++) {
         x[row] = rows->draws->uniform(rows->rng, row, -1, 1);
-        total[row]++;
+        lives[row].resets++;
+        lives[row].over = 0;
     }
     return 0;
 }
 
-static int32_t step(const marl_plugin_rows *rows) {
+static int32_t play(const marl_plugin_rows *rows) {
     enum fault fault = rows->clock[0] >= 2 ? (enum fault)rows->parameters[0] : NONE;
     double *x = rows->columns[0];
     float *rewards = rows->rewards;
+    const int64_t *actions = rows->actions;
+    life *lives = rows->state;
     size_t row;
     if (fault == STEP_FAILS) return failing(rows, "the rope broke");
     if (fault == SILENT) return -7;
@@ -77,11 +89,14 @@ static int32_t step(const marl_plugin_rows *rows) {
         return 1;
     }
     for (row = 0; row < rows->count; row++) {
+        if (lives[row].over) return failing(rows, "stepped an environment that is over");
+        if (actions[row] < 0 || actions[row] > 1) return failing(rows, "got an action that does not exist");
         x[row] += 0.1 * rows->draws->standard_normal(rows->rng, row);
         if (fault == NEIGHBOURS) x[row] += 0.001 * (double)row;
         if (fault == HIDDEN_STATE) x[row] = 1e-3 * hidden++;
         if (fault != REWARD_UNWRITTEN) rewards[row] = fault == NAN_REWARD ? NAN : 1.0f;
-        rows->terminations[row] = fault == TERMINATION_TWO ? 2 : 0;
+        lives[row].over = rows->parameters[1] == 1 && fabs(x[row]) > 0.7;
+        rows->terminations[row] = fault == TERMINATION_TWO ? 2 : (uint8_t)lives[row].over;
         if (fabs(x[row]) > 4.5) x[row] = 0;
         if (fault == STATE_OUT_OF_BOUNDS) x[row] = 6;
     }
@@ -91,6 +106,18 @@ static int32_t step(const marl_plugin_rows *rows) {
     if (fault == WRITES_CLOCK) ((uint32_t *)(uintptr_t)rows->clock)[0] = 0;
     if (fault == DRAWS_BEYOND) x[0] += rows->draws->below(rows->rng, rows->count, 1);
     return 0;
+}
+
+/* This plug-in is not thread-safe, and says so. */
+static int32_t step(const marl_plugin_rows *rows) {
+    int32_t code;
+    if (__sync_fetch_and_add(&inside, 1) != 0) {
+        __sync_fetch_and_sub(&inside, 1);
+        return failing(rows, "entered by two threads at once");
+    }
+    code = play(rows);
+    __sync_fetch_and_sub(&inside, 1);
+    return code;
 }
 
 static int32_t observe(const marl_plugin_rows *rows) {
