@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 RUST_SOURCES := $(shell find rust_ffi/src -name '*.rs') $(MANIFEST) rust_ffi/Cargo.lock
 BUILD_INPUTS := setup.py pyproject.toml include/marl_ffi.h $(RUST_SOURCES)
 
-.PHONY: help demo test test-rust test-python browser-test wasm header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish install uninstall examples-test clean
+.PHONY: help demo test test-rust test-python browser-test wasm fuzz races miri memcheck header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish install uninstall examples-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,28 @@ browser-test: $(VENV)/.test wasm ## open the pages in a browser (Chromium or Chr
 
 wasm: ## build the engine for browsers, and complete the page in examples/browser
 	sh rust_ffi/wasm/build.sh
+
+# What `docs/robustness.md` tells of: these want more than stable Rust, or more time than others have.
+NIGHTLY ?= +nightly
+FUZZ_TARGETS ?= brigade calls config market snapshots steps
+FUZZ_SECONDS ?= 60
+
+fuzz: ## attack the library, guided by coverage (cargo-fuzz and nightly Rust; FUZZ_SECONDS=60 per target)
+	for target in $(FUZZ_TARGETS); do \
+	    (cd rust_ffi && cargo $(NIGHTLY) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=600) || exit 1; \
+	done
+
+races: ## the pool of threads and busy handles under ThreadSanitizer (nightly Rust with rust-src)
+	RUSTFLAGS="-Zsanitizer=thread" cargo $(NIGHTLY) test --locked --manifest-path $(MANIFEST) -Zbuild-std \
+	    --target $(shell rustc -vV | sed -n 's/^host: //p') --target-dir rust_ffi/target/races --test threads
+
+miri: ## scalar paths, handles and threads in Miri, which sees undefined behaviour (nightly Rust with miri)
+	MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks -Zmiri-env-set=MARL_FFI_SIMD=scalar" \
+	    MARL_FFI_FUZZ_CASES=$(or $(CASES),20) \
+	    cargo $(NIGHTLY) miri test --locked --manifest-path $(MANIFEST) --test threads --test fuzz
+
+memcheck: $(VENV)/.test ## the C programs under Valgrind
+	$(PY) -m pytest -v -m valgrind tests/test_c_abi_valgrind.py
 
 header: $(CBINDGEN) ## make include/marl_ffi.h again
 	$(CBINDGEN) --quiet --config rust_ffi/cbindgen.toml --output include/marl_ffi.h rust_ffi

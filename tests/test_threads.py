@@ -119,17 +119,6 @@ def test_a_fork_with_a_live_pool() -> None:
     assert told == [large_hash(1)] * 4 + ["exit 0"]
 
 
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_multiprocessing(method: str) -> None:
-    code = (
-        "import json, multiprocessing, thread_support\n"
-        "if __name__ == '__main__':\n"
-        f"    with multiprocessing.get_context('{method}').Pool(2) as pool:\n"
-        "        print(json.dumps(pool.map(thread_support.large_hash, [1, 2, 3])))\n"
-    )
-    assert answer(code) == [large_hash(1)] * 3
-
-
 def test_an_object_cannot_be_sent_to_another_process() -> None:
     """Rather than arrive there as a dead handle."""
     for thing in (mf.Market(2), mf.Observer("simple", [1.0], [1.0], [1.0]), large(1)):

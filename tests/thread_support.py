@@ -251,3 +251,55 @@ def forked() -> list[str]:
     _, status = os.waitpid(pid, 0)
     with os.fdopen(read) as pipe:
         return [here, *pipe.read().split(), large_hash(4), f"exit {status}"]
+
+
+def cartpole() -> Any:
+    import gymnasium
+
+    return gymnasium.make("marl_ffi/CartPole-v1")
+
+
+def asynchronous(method: str) -> dict[str, Any]:
+    """Environments in processes of their own against the same in this one, while this one's pool is alive."""
+    import gymnasium
+
+    here = large_hash(3)
+    makers = [cartpole] * 3
+    apart = gymnasium.vector.AsyncVectorEnv(makers, context=method)
+    together_ = gymnasium.vector.SyncVectorEnv(makers)
+    same = bits(apart.reset(seed=5)[0]) == bits(together_.reset(seed=5)[0])
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        actions = rng.integers(0, 2, 3)
+        same &= bits(list(apart.step(actions))[:4]) == bits(list(together_.step(actions))[:4])
+    apart.close()
+    return {"same": same, "steps": 40, "here": here}
+
+
+def forked_inside() -> dict[str, Any]:
+    """Children of a process one of whose threads, and its pool with it, is inside a rollout."""
+    env = laborious(2)
+    expected = bits(dict(env.rollout(STEPS)))
+    children = []
+    rolled = True
+    for _ in range(4):
+        thread, made = long_rollout(env)
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.write(write, large_hash(3).encode())
+            os._exit(0)
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            children.append(pipe.read())
+        os.waitpid(pid, 0)
+        thread.join()
+        rolled &= bits(dict(made[0])) == expected
+    return {"children": children, "rolled": rolled}
+
+
+def crowd(count: int) -> dict[str, Any]:
+    """Many threads of Python, each with a batch of its own that asks for as many threads."""
+    hashes = together(*(lambda: large_hash(count) for _ in range(count)))
+    linux = sys.platform == "linux"
+    return {"hashes": sorted(set(map(str, hashes))), "linux": linux, "threads": pool_threads() if linux else 0}

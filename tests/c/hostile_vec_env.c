@@ -59,6 +59,7 @@ static void resetting(void) {
     uint8_t twos[ENVS] = {1, 2};
     size_t bytes = b.io.observations_bytes, size;
     uint8_t *before;
+    marl_vec_env *none = NULL;
     CHECK(marl_vec_env_num_envs(b.env) == ENVS);
     watch_batch(&b);
 #define RESET(env, s, sd, m, options, out, size) marl_vec_env_reset(env, s, sd, m, options, out, size, err)
@@ -84,6 +85,8 @@ static void resetting(void) {
     REFUSED(MARL_STATUS_INVALID_CONFIG, RESET(b.env, NULL, NULL, NULL, "{", b.observations, bytes));
     REFUSED(MARL_STATUS_INVALID_CONFIG, RESET(b.env, NULL, NULL, NULL, "[1]", b.observations, bytes));
     REFUSED(MARL_STATUS_UNKNOWN_KEY, RESET(b.env, NULL, NULL, NULL, "{\"no such\": 1}", b.observations, bytes));
+    REFUSED(MARL_STATUS_UNKNOWN_KEY, marl_vec_env_new(MARKET, "{\"\\u0000\": 1}", 1, 1, 0, &none, err));
+    CHECK(none == NULL);
     REFUSED(MARL_STATUS_INVALID_ARGUMENT, RESET(b.env, NULL, NULL, NULL, "\xff", b.observations, bytes));
     unchanged(&b, before, size);
     free(before);
@@ -200,6 +203,7 @@ static void stepping(void) {
 static void rolling(void) {
     batch three = new_batch(ENVS, 3, 1, MARL_AUTORESET_SAME_STEP), *b = &three;
     batch disabled = new_batch(ENVS, 1, 1, MARL_AUTORESET_DISABLED);
+    batch one = new_batch(ENVS, 1, 1, MARL_AUTORESET_SAME_STEP);
     stepper step = marl_vec_env_rollout;
     const size_t half = (size_t)-1 / 2 + 1;
     marl_step_io empty;
@@ -213,7 +217,7 @@ static void rolling(void) {
     REFUSED(MARL_STATUS_INVALID_ARGUMENT, marl_vec_env_rollout(b->env, 0, &b->io, err));
     REFUSED(MARL_STATUS_LENGTH_MISMATCH, marl_vec_env_rollout(b->env, 2, &b->io, err));
     REFUSED(MARL_STATUS_LENGTH_MISMATCH, marl_vec_env_rollout(b->env, 4, &b->io, err));
-    REFUSED(MARL_STATUS_LENGTH_MISMATCH, marl_vec_env_rollout(b->env, (size_t)-1, &b->io, err));
+    REFUSED(MARL_STATUS_INVALID_ARGUMENT, marl_vec_env_rollout(b->env, (size_t)-1, &b->io, err));
     b->io.infos_bytes = infos_bytes(b->env);
     IO(MARL_STATUS_INVALID_ARGUMENT, infos, b->infos);
     b->io.infos_bytes = 0;
@@ -225,6 +229,16 @@ static void rolling(void) {
     empty.size = sizeof empty;
     /* So many steps of two environments are no rows at all in 64 bits. */
     REFUSED(MARL_STATUS_INVALID_ARGUMENT, marl_vec_env_rollout(b->env, half, &empty, err));
+    /* So many are as many rows as one step has. */
+    seed_batch(&one, 3);
+    one.io.infos = NULL;
+    one.io.infos_bytes = 0;
+    watch_batch(&one);
+    REFUSED(MARL_STATUS_INVALID_ARGUMENT, marl_vec_env_rollout(one.env, half + 1, &one.io, err));
+    one.io.actions = NULL;
+    REFUSED(MARL_STATUS_INVALID_ARGUMENT, marl_vec_env_rollout(one.env, half + 1, &one.io, err));
+    FINE(marl_vec_env_rollout(one.env, 1, &one.io, err));
+    watch_batch(b);
     b->io.actions_out_bytes = b->io.actions_bytes;
     FINE(marl_vec_env_rollout(b->env, 3, &b->io, err));
     for (k = 0; k < 3 * ENVS * AGENTS; k++) CHECK(0 <= b->drawn[2 * k] && b->drawn[2 * k] <= 1);
@@ -240,6 +254,7 @@ static void rolling(void) {
     REFUSED(MARL_STATUS_EPISODE_OVER, marl_vec_env_step(disabled.env, &disabled.io, err));
     free(before);
     free_batch(b);
+    free_batch(&one);
     free_batch(&disabled);
 }
 

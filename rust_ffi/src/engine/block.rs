@@ -2,7 +2,7 @@
 //! that happens in one block depends on another.
 
 use super::actions::{ActionRule, Actions};
-use super::columns::{try_vec, Columns, Dtype};
+use super::columns::{try_room, try_vec, Columns, Dtype};
 use super::error::{Error, Result, Status};
 use super::rng::Pcg64;
 use super::vec_env::{Autoreset, Environment, Outputs, Turn};
@@ -97,7 +97,7 @@ impl<E: Environment> Block<E> {
             clock: try_vec(rows, 0)?,
             returns: try_vec(rows * spec.agents.len(), 0.0)?,
             unborn: rows,
-            ended: Vec::new(),
+            ended: try_room(rows)?,
             room: Box::new([0; 80]),
             drawn: Drawn::default(),
         })
@@ -123,10 +123,8 @@ impl<E: Environment> Block<E> {
         }
     }
 
-    /// Takes over the phases of a snapshot.
-    pub fn set_phases(&mut self, phases: impl IntoIterator<Item = Phase>) {
-        self.phases.clear();
-        self.phases.extend(phases);
+    /// Counts again what follows from phases, which were written from outside.
+    pub fn count_phases(&mut self) {
         self.unborn = self.phases.iter().filter(|phase| **phase == Phase::Unborn).count();
         self.ended.clear();
         self.ended.extend((0..self.rows as u32).filter(|&row| self.phases[row as usize] == Phase::Over));

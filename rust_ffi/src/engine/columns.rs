@@ -127,12 +127,24 @@ pub fn out_of_memory(bytes: usize) -> Error {
     Error::new(Status::OutOfMemory, format!("memory: {bytes} bytes could not be had"))
 }
 
-/// A vector of `count` copies of `x`; an error where memory cannot be had.
-pub fn try_vec<T: Clone>(count: usize, x: T) -> Result<Vec<T>> {
+/// An empty vector with room for `count` elements; an error where memory cannot be had.
+pub fn try_room<T>(count: usize) -> Result<Vec<T>> {
     let mut all = Vec::new();
     all.try_reserve_exact(count).map_err(|_| out_of_memory(count.saturating_mul(size_of::<T>())))?;
+    Ok(all)
+}
+
+/// A vector of `count` copies of `x`; an error where memory cannot be had.
+pub fn try_vec<T: Clone>(count: usize, x: T) -> Result<Vec<T>> {
+    let mut all = try_room(count)?;
     all.resize(count, x);
     Ok(all)
+}
+
+/// An error where memory has no room for `count` things of `bytes` each. For what is made of many small parts, each of
+/// which would end the process where it cannot be had.
+pub fn check_room(count: usize, bytes: usize) -> Result<()> {
+    try_room::<u8>(count.saturating_mul(bytes)).map(drop)
 }
 
 /// One quantity of all rows.

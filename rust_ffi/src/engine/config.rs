@@ -188,7 +188,8 @@ impl Config {
     /// Ignores keys that nobody asked for, unless they look like a slip of the pen.
     pub fn finish_leniently(self) -> Result<()> {
         let is_slip = |key: &&String| {
-            self.known.iter().any(|known| known.len() > 3 && strsim::damerau_levenshtein(key, known) <= 2)
+            let mut known = self.known.iter().filter(|known| known.len() > 3 && known.len().abs_diff(key.len()) <= 8);
+            known.any(|known| strsim::damerau_levenshtein(key, known) <= 2)
         };
         match self.values.keys().find(is_slip) {
             None => Ok(()),

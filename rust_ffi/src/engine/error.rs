@@ -167,6 +167,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The name in `names` nearest to `name`, as words to append to a message: ``"; did you mean `x`?"``.
 pub fn did_you_mean<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    const LONGEST_NAME: usize = 200;
+    // A distance takes time and memory by the product of lengths, and nothing is near to a name as long as a book.
+    if name.len() > LONGEST_NAME {
+        return String::new();
+    }
     let nearest = names.into_iter().min_by_key(|known| strsim::damerau_levenshtein(name, known));
     nearest.map_or(String::new(), |known| format!("; did you mean {known:?}?"))
 }

@@ -78,23 +78,23 @@ impl<'a> Reader<'a> {
 }
 
 /// What a snapshot says of one environment.
-struct Row {
+struct Row<'a> {
     rng: Pcg64,
     action_rng: Pcg64,
     seed: u64,
     phase: Phase,
     clock: u32,
-    returns: Vec<f64>,
+    returns: &'a [u8],
 }
 
-fn read_row(reader: &mut Reader<'_>, agents: usize) -> Option<Row> {
+fn read_row<'a>(reader: &mut Reader<'a>, agents: usize) -> Option<Row<'a>> {
     Some(Row {
         rng: Pcg64::from_bytes(&reader.array::<RNG_BYTES>()?)?,
         action_rng: Pcg64::from_bytes(&reader.array::<RNG_BYTES>()?)?,
         seed: u64::from_le_bytes(reader.array()?),
         phase: Phase::from_u8(reader.array::<1>()?[0])?,
         clock: u32::from_le_bytes(reader.array()?),
-        returns: (0..agents).map(|_| Some(f64::from_le_bytes(reader.array()?))).collect::<Option<_>>()?,
+        returns: reader.take(agents * size_of::<f64>())?,
     })
 }
 
@@ -130,26 +130,32 @@ pub fn load<E: Environment>(venv: &mut VecEnv<E>, bytes: &[u8]) -> Result<()> {
         columns.push((bytes, column.row_bytes()));
     }
     let agents = spec.agents.len();
-    let rows = (0..venv.num_envs()).map(|_| read_row(&mut reader, agents).ok_or_else(|| refuse("impossible state")));
-    let rows = rows.collect::<Result<Vec<_>>>()?;
+    let rows = reader.0;
+    for _ in 0..venv.num_envs() {
+        read_row(&mut reader, agents).ok_or_else(|| refuse("impossible state"))?;
+    }
     if reader.0.len() != 4 {
         return Err(refuse("longer than expected"));
     }
 
+    // All rows were read once and found to be possible: none is refused any more, and nothing is kept of the first time.
+    let mut reader = Reader(rows);
     for block in &mut venv.blocks {
         for (k, (bytes, row_bytes)) in columns.iter().enumerate() {
             let own = &bytes[block.first * row_bytes..(block.first + block.rows) * row_bytes];
             block.state.bytes_mut(k).0.copy_from_slice(own);
         }
-        let saved = &rows[block.first..block.first + block.rows];
-        block.set_phases(saved.iter().map(|row| row.phase));
-        for (row, saved) in saved.iter().enumerate() {
-            block.rngs[row] = saved.rng.clone();
-            block.action_rngs[row] = saved.action_rng.clone();
+        for row in 0..block.rows {
+            let saved = read_row(&mut reader, agents).ok_or_else(short)?;
+            block.phases[row] = saved.phase;
+            block.rngs[row] = saved.rng;
+            block.action_rngs[row] = saved.action_rng;
             block.seeds[row] = saved.seed;
             block.clock[row] = saved.clock;
-            block.returns[row * agents..(row + 1) * agents].copy_from_slice(&saved.returns);
+            let returns = &mut block.returns[row * agents..(row + 1) * agents];
+            bytemuck::cast_slice_mut(returns).copy_from_slice(saved.returns);
         }
+        block.count_phases();
     }
     Ok(())
 }

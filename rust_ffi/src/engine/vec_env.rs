@@ -3,7 +3,7 @@
 use super::actions::{ActionRule, Actions};
 pub use super::block::Phase;
 use super::block::{Block, Seeding, Settings};
-use super::columns::{try_vec, Columns, Dtype, Element};
+use super::columns::{try_room, try_vec, Columns, Dtype, Element};
 use super::error::{did_you_mean, Error, Result, Status};
 use super::outputs::{cut, Stage, WORTH_STREAMING};
 pub use super::outputs::{info_offsets, Infos, Outputs, RawOutputs, MOST_INFOS};
@@ -228,10 +228,10 @@ impl<E: Environment> VecEnv<E> {
         }
         let threads = if num_threads == 0 { threads::default_num_threads() } else { num_threads };
         let rows_each = rows_per_block(env.spec(), num_envs, threads.min(threads::MOST_THREADS));
-        let blocks = (0..num_envs)
-            .step_by(rows_each)
-            .map(|first| Block::new(&env, first, rows_each.min(num_envs - first)))
-            .collect::<Result<Vec<_>>>()?;
+        let mut blocks = try_room(num_envs.div_ceil(rows_each))?;
+        for first in (0..num_envs).step_by(rows_each) {
+            blocks.push(Block::new(&env, first, rows_each.min(num_envs - first))?);
+        }
         let rule = ActionRule::new(&env.spec().agents, env.clips_actions());
         let max_episode_steps = env.spec().max_episode_steps.unwrap_or(u32::MAX);
         let (info_offsets, info_bytes) = info_offsets(env.spec(), num_envs);
@@ -322,11 +322,13 @@ impl<E: Environment> VecEnv<E> {
         tasks.into_iter().try_for_each(|(_, outcome)| outcome)
     }
 
-    /// Steps all environments `steps` times. Actions were checked; without any, they are drawn.
-    fn play(&mut self, steps: usize, actions: Option<Actions<'_>>, mut out: Outputs<'_, E>) {
+    /// Steps all environments `steps` times. Actions were checked; without any, they are drawn. Where memory cannot be
+    /// had, nothing is stepped.
+    fn play(&mut self, steps: usize, actions: Option<Actions<'_>>, mut out: Outputs<'_, E>) -> Result<()> {
         if let ([only], 1, Some(actions)) = (self.blocks.as_mut_slice(), steps, actions) {
             // Nothing to share out: the way of single environments, where it would show.
-            return only.step(&self.env, self.settings, actions, &mut out);
+            only.step(&self.env, self.settings, actions, &mut out);
+            return Ok(());
         }
         let width = self.action_width();
         let action_bytes = if actions.is_none() { self.action_bytes() } else { 0 };
@@ -359,11 +361,12 @@ impl<E: Environment> VecEnv<E> {
             }
         };
         if parts == 1 && steps == 1 {
-            return run(&mut self.blocks, std::slice::from_mut(&mut out));
+            run(&mut self.blocks, std::slice::from_mut(&mut out));
+            return Ok(());
         }
         let each = self.blocks.len().div_ceil(parts);
-        let mut tasks: Vec<_> =
-            self.blocks.chunks_mut(each).map(|blocks| (blocks, Vec::with_capacity(steps))).collect();
+        let task = |blocks| try_room(steps).map(|outs| (blocks, outs));
+        let mut tasks = self.blocks.chunks_mut(each).map(task).collect::<Result<Vec<_>>>()?;
         for _ in 0..steps {
             for (blocks, outs) in &mut tasks {
                 let rows = blocks.iter().map(|block| block.rows).sum();
@@ -371,6 +374,7 @@ impl<E: Environment> VecEnv<E> {
             }
         }
         threads::for_each(&mut tasks, |(blocks, outs)| run(blocks, outs));
+        Ok(())
     }
 
     /// Plays a rollout on a copy. In the next-step mode, actions that a reset ignores may be anything, and which those
@@ -406,6 +410,19 @@ impl<E: Environment> VecEnv<E> {
             }
         }
         Ok(())
+    }
+
+    /// An error if so many steps have more bytes of anything than memory has.
+    fn check_steps(&self, steps: usize) -> Result<()> {
+        let spec = self.env.spec();
+        let row = spec.agents.len() * spec.observation_len().max(spec.action_len()).max(1) * size_of::<f64>();
+        let bytes = steps.checked_mul(self.num_envs).and_then(|rows| rows.checked_mul(row));
+        match bytes.is_some_and(|bytes| bytes <= isize::MAX as usize) {
+            true => Ok(()),
+            false => {
+                Err(Error::new(Status::InvalidArgument, format!("num_steps: {steps} steps are more than memory has")))
+            }
+        }
     }
 
     fn find_column(&self, name: &str) -> Result<usize> {
@@ -495,14 +512,14 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
         self.check_action_shape(&actions, 1)?;
         let out = self.typed(out, 1)?;
         self.check_blocks(actions, 1)?;
-        self.play(1, Some(actions), out);
-        Ok(())
+        self.play(1, Some(actions), out)
     }
 
     fn rollout(&mut self, steps: usize, actions: Option<Actions<'_>>, out: RawOutputs<'_>) -> Result<()> {
         if steps == 0 {
             return Err(Error::new(Status::InvalidArgument, "num_steps: expected at least 1, got 0"));
         }
+        self.check_steps(steps)?;
         if let Some(actions) = &actions {
             self.check_action_shape(actions, steps)?;
         }
@@ -522,8 +539,7 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
                 self.rehearse(actions, steps)?;
             }
         }
-        self.play(steps, actions, out);
-        Ok(())
+        self.play(steps, actions, out)
     }
 
     fn observe(&self, observations: &mut [u8]) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::handle::{handle, Handle, SharedBuffer};
 use super::{boundary, boundary_or, check_pointer, dtype, marl_error, slice, slice_mut, text, write_out};
-use crate::engine::columns::{Dtype, Element};
+use crate::engine::columns::{check_room, Dtype, Element};
 use crate::engine::error::{Error, Result, Status};
 use crate::envs::market::observers::{Observer, Scales, Templates};
 use crate::simd::Real;
@@ -110,6 +110,7 @@ pub unsafe extern "C" fn marl_observer_new(
             }
         };
         check_pointer("out", out, 1)?;
+        check_room(seats.len().saturating_mul(observer.len(num_generators)), 2 * size_of::<f64>())?;
         let (bound, data) = match dtype(dtype_code)? {
             Dtype::Float32 => {
                 let typed = Typed::<f32>::new(observer, demand, capacities, costs, &seats)?;

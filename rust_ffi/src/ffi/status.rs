@@ -32,7 +32,8 @@ pub(super) unsafe fn report(err: *mut marl_error, error: &Error) -> Status {
         }
         let mut message = [0 as c_char; MESSAGE];
         for (to, from) in message.iter_mut().zip(&error.message.as_bytes()[..end]) {
-            *to = *from as c_char;
+            // What the caller sent may be quoted, NUL and all, but the first NUL is the end.
+            *to = if *from == 0 { b'?' } else { *from } as c_char;
         }
         // SAFETY: not NULL, aligned; writable by this function's contract.
         unsafe { err.write(marl_error { status: error.status, message }) };

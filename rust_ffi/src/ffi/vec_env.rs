@@ -414,7 +414,7 @@ pub unsafe extern "C" fn marl_vec_env_step(
 /// `num_steps`. With `actions` NULL, each environment draws its own, uniformly from the action space, from a
 /// generator of the same seed.
 ///
-/// Errors: those of `marl_vec_env_step`.
+/// Errors: those of `marl_vec_env_step`, and `MARL_STATUS_OUT_OF_MEMORY`.
 ///
 /// # Safety
 /// * as for `marl_vec_env_step`.

@@ -3,6 +3,7 @@
 use super::clearing::{LossOfLoad, Rules, ScarcityPrice, TieRule};
 use super::observers::{Observer, NAMES};
 use super::storage::Battery;
+use crate::engine::columns::check_room;
 use crate::engine::config::{kind, numbers_of, Config};
 use crate::engine::error::{Error, Result, Status};
 use serde_json::Value;
@@ -247,7 +248,20 @@ impl Options {
         let max_episode_steps = config.integer("max_episode_steps", 1, u64::from(u32::MAX - 1))?.map(|n| n as u32);
         config.finish()?;
         let rules = Rules { price_cap, scarcity_price, loss_of_load, tie_rule };
-        Ok(Options { params, observer, wide, demand_noise, clips, rules, seats, policies, history, max_episode_steps })
+        let options =
+            Options { params, observer, wide, demand_noise, clips, rules, seats, policies, history, max_episode_steps };
+        options.check_room()?;
+        Ok(options)
+    }
+
+    /// An error where memory has no room for what is made of these options, before there is a batch: every agent has a
+    /// space whose numbers have names and bounds, and in some markets as many as there are agents or hours.
+    fn check_room(&self) -> Result<()> {
+        let hours = if self.params.day_ahead { self.params.hours() } else { 1 };
+        let seen = if self.params.day_ahead { hours + 3 } else { self.observer.len(self.params.num_agents()) + 1 };
+        // A name, two bounds, a copy of each, and JSON.
+        check_room(self.seats.len().saturating_mul(seen + 2 * hours), 256)?;
+        check_room(self.policies.len().saturating_mul(2 * hours), 2 * size_of::<f64>())
     }
 }
 
