@@ -57,7 +57,7 @@ def needed(program: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def checksum() -> str:
     """What the program prints, told by Python."""
-    return run([sys.executable, ROOT / "examples" / "checksum.py"], cwd=ROOT).stdout
+    return run([sys.executable, ROOT / "examples" / "checksum.py"], env=clean_environment(PYTHONPATH=str(ROOT))).stdout
 
 
 def pkg_config(prefix: Path, *arguments: str) -> list[str]:
@@ -127,9 +127,10 @@ def test_cmake_refuses_a_version_that_is_not_there(asked: str, told: str, prefix
 
 def test_staging_and_uninstalling(tmp_path: Path) -> None:
     """Files go to DESTDIR and speak of PREFIX; what is taken away is what was put there."""
-    stage = tmp_path / "stage"
+    stage, clone = tmp_path / "stage", sorted(ROOT.iterdir())
     install(Path("/opt/marl"), f"DESTDIR={stage}", "LIBDIR=/opt/marl/lib64")
     home = stage / "opt" / "marl"
+    assert sorted(ROOT.iterdir()) == clone, "leaves files behind in the clone"
     assert files(home) == {name.replace("lib/", "lib64/", 1) if name.startswith("lib/") else name for name in FILES}
     for path in [*home.rglob("*.pc"), *home.rglob("*.cmake")]:
         text = path.read_text()

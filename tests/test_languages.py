@@ -25,7 +25,7 @@ ALWAYS = {"c", "cpp", "rust"}
 
 def python(**environment: str) -> str:
     command = [sys.executable, "-W", "ignore", EXAMPLES / "checksum.py"]
-    return run(command, cwd=ROOT, env={**os.environ, **environment}).stdout
+    return run(command, env={**os.environ, "PYTHONPATH": str(ROOT), **environment}).stdout
 
 
 @pytest.fixture(scope="module")

@@ -51,8 +51,11 @@ filled() {
 }
 
 install_all() {
-    natives=$(${RUSTC:-rustc} --print native-static-libs --crate-type staticlib - 2>&1 </dev/null |
+    # Told on the occasion of making a library, which is thrown away.
+    scratch=$(mktemp -d)
+    natives=$(${RUSTC:-rustc} --print native-static-libs --crate-type staticlib --out-dir "$scratch" - 2>&1 </dev/null |
         sed -n 's/^note: native-static-libs: //p')
+    rm -rf "$scratch"
     [ -n "$natives" ] || refuse "rustc does not tell which libraries a static library needs"
     # A program that takes the static library needs these; its compiler adds the C library and the unwinder itself.
     private=$(echo "$natives" | tr ' ' '\n' | grep -v -x -e '-lgcc_s' -e '-lc' -e '-lSystem' | tr '\n' ' ' | sed 's/ *$//')
