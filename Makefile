@@ -64,7 +64,7 @@ races: ## the pool of threads and busy handles under ThreadSanitizer (nightly Ru
 	    --target $(shell rustc -vV | sed -n 's/^host: //p') --target-dir rust_ffi/target/races --test threads
 
 miri: ## scalar paths, handles and threads in Miri, which sees undefined behaviour (nightly Rust with miri)
-	MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks -Zmiri-env-set=MARL_FFI_SIMD=scalar" \
+	MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks -Zmiri-tree-borrows -Zmiri-env-set=MARL_FFI_SIMD=scalar" \
 	    MARL_FFI_FUZZ_CASES=$(or $(CASES),20) \
 	    cargo $(NIGHTLY) miri test --locked --manifest-path $(MANIFEST) --test threads --test fuzz
 

@@ -143,6 +143,6 @@ fn what_fuzzing_kept_and_variations_of_it() {
     replay("snapshots", snapshots::run, 6_000);
     replay("market", market::run, 20_000);
     replay("brigade", brigade::run, 10_000);
-    replay("steps", steps::run, 6_000);
-    replay("calls", calls::run, 6_000);
+    replay("steps", steps::run, 1_500);
+    replay("calls", calls::run, 5_000);
 }

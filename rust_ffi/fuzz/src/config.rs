@@ -187,7 +187,7 @@ fn change_object(keys: &mut Map<String, Value>, input: &mut Input, depth: usize)
             let value = keys.remove(&key).unwrap_or(Value::Null);
             keys.insert(slip, value);
         }
-        2 => drop(keys.insert(String::from_utf8_lossy(input.bytes(12)).replace('\0', "0"), any(input, 0))),
+        2 => drop(keys.insert(String::from_utf8_lossy(input.bytes(12)).into_owned(), any(input, 0))),
         3 => drop(keys.insert(key, Value::Null)),
         _ => {
             if let Some(value) = keys.get_mut(&key) {
@@ -211,7 +211,7 @@ fn any(input: &mut Input, depth: usize) -> Value {
                 ["NaN", "Infinity", "-Infinity", "float64", "v1", "default", "firefighter", "independent", "random"];
             json!(input.pick(&words))
         }
-        8 => json!(String::from_utf8_lossy(input.bytes(40)).replace('\0', "0")),
+        8 => json!(String::from_utf8_lossy(input.bytes(40))),
         9 => (0..input.below(6)).map(|_| any(input, depth + 1)).collect(),
         _ => {
             let keys = (0..input.below(4))
