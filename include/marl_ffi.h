@@ -40,7 +40,7 @@
 #endif
 
 // Version of the C ABI. Raised by any change that a compiled caller could notice.
-#define MARL_ABI_VERSION 2
+#define MARL_ABI_VERSION 1
 
 // Version of the tables of plug-ins: what a plug-in writes to `marl_plugin_env.version`. Fields are only ever added at
 // the end of these structs; whatever else changes raises this number.

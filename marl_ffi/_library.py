@@ -11,7 +11,7 @@ from typing import Any
 
 from . import errors
 
-ABI_VERSION = 2
+ABI_VERSION = 1
 _HERE = Path(__file__).parent
 _SUFFIXES = (".so", ".dylib", ".dll", ".pyd")
 

@@ -18,7 +18,7 @@ export { MarlError, asSeed } from "./memory.js";
 export { toReplay, toReplayJson } from "./brigade.js";
 
 /** The version of the ABI that these files were written for. */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 1;
 
 const HOW_TO_BUILD = "run `make wasm` in the repository of marl_ffi, which builds it";
 

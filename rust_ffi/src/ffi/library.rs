@@ -7,7 +7,7 @@ use crate::simd::Level;
 use std::ffi::{c_char, CStr};
 
 /// Version of the C ABI. Raised by any change that a compiled caller could notice.
-pub const MARL_ABI_VERSION: u32 = 2;
+pub const MARL_ABI_VERSION: u32 = 1;
 
 const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
     Ok(version) => version,
