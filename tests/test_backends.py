@@ -169,7 +169,7 @@ def test_build_info_of_the_native_library(native_library: Path) -> None:
     assert set(info) == FIELDS and info["backend"] == "rust"
     assert Path(info["library"]).resolve() == native_library and info["num_threads"] >= 1
     assert info["simd"] in ("scalar", "avx2", "avx512", "neon") and info["version"] == mf.__version__
-    assert info["abi_version"] == 2
+    assert info["abi_version"] == 1
 
 
 # -- the number of threads ------------------------------------------------------------------------------

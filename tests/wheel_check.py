@@ -17,7 +17,7 @@ def whole_package() -> str:
     import marl_ffi as mf
 
     info = mf.build_info()
-    assert info["backend"] == "rust" and info["abi_version"] == 2, info
+    assert info["backend"] == "rust" and info["abi_version"] == 1, info
     digest = hashlib.sha256(info["version"].encode())
     price, cleared = mf.market_clearing([30.0, 10.0, 20.0], [50.0, 50.0, 50.0], 60.0)
     assert (price, cleared.tolist()) == (20.0, [0.0, 50.0, 10.0])
