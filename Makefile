@@ -44,7 +44,7 @@ test-python: $(VENV)/.test ## tests of the package and of the C ABI
 	$(PY) -m pytest
 
 browser-test: $(VENV)/.test wasm ## open the pages in a browser (Chromium or Chrome on PATH, or MARL_FFI_BROWSER)
-	$(PY) -m pytest -v -m browser
+	$(PY) -m pytest -v -m browser tests/test_brigade_replay_page.py tests/test_browser_loader.py tests/test_browser_page.py
 
 wasm: ## build the engine for browsers, and complete the page in examples/browser
 	sh rust_ffi/wasm/build.sh

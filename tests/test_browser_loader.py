@@ -315,7 +315,7 @@ def test_what_is_no_module_is_told(run: Run) -> None:
     """)
     assert [each["name"] for each in told] == ["LoadError"] * 3
     assert "no module of marl_ffi" in told[0]["message"]
-    assert "version 2 of the ABI, got none" in told[1]["message"]
+    assert f"version {library.ABI_VERSION} of the ABI, got none" in told[1]["message"]
     assert "nothing.wasm: not found; run `make wasm`" in told[2]["message"]
 
 
