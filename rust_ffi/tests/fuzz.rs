@@ -2,7 +2,8 @@
 //!
 //! `MARL_FFI_FUZZ_CASES` sets the number of variations per target, `MARL_FFI_FUZZ_SEED` the first of them, and
 //! `MARL_FFI_FUZZ_TARGET` names the one target to play.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(dead_code)]
 
 #[path = "../fuzz/src/brigade.rs"]
 mod brigade;

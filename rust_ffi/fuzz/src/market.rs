@@ -399,7 +399,8 @@ impl<R: Precision> Case<R> {
         if !sum.is_finite() || !R::of(demand).to_f64().is_finite() {
             return; // sums that overflow tell nothing of the parts
         }
-        let tolerance = (bids.len() as f64 + 4.0) * R::EPSILON * sum.max(demand) + 1e-44;
+        // One rounding per unit: of the sum, or among numbers too small for one.
+        let tolerance = (bids.len() as f64 + 4.0) * (R::EPSILON * sum.max(demand)).max(1.5e-45);
         for (k, ((bid, q), got)) in bids.iter().zip(&offered).zip(&cleared).enumerate() {
             assert!(*got >= -tolerance && *got <= q + tolerance, "unit {k} offers {q} and clears {got}");
             if self.params.is_none_or(|p| p.price_cap == f64::INFINITY) {

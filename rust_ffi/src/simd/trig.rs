@@ -343,7 +343,10 @@ pub fn sin_cos_f32_of(x: f32) -> (f32, f32) {
     (out[0][0], out[1][0])
 }
 
-/// The sine and cosine that NumPy gives for 32-bit floats of less than a few turns, where the CPU has a fused
+/// Largest angle of [`numpy_sin_cos_f32`].
+pub(crate) const FARTHEST_NUMPY: f32 = 71_476.0;
+
+/// The sine and cosine that NumPy gives for 32-bit floats up to 71,476, where the CPU has a fused
 /// multiply-add: a quarter turn in three pieces, two short polynomials.
 pub fn numpy_sin_cos_f32(x: f32) -> (f32, f32) {
     // As bits: their decimal forms say nothing.
@@ -365,7 +368,7 @@ pub fn numpy_sin_cos_f32(x: f32) -> (f32, f32) {
     let sine = fused(horner(0x363e_9dde, &SINE) * square, rest, rest);
     let quarter = k as i64;
     let (a, b) = if quarter & 1 == 1 { (cosine, sine) } else { (sine, cosine) };
-    (if quarter & 2 == 2 { -a } else { a }, if (quarter + 1) & 2 == 2 { -b } else { b })
+    (if quarter & 2 == 2 { -a } else { a }, if quarter.wrapping_add(1) & 2 == 2 { -b } else { b })
 }
 
 #[cfg(test)]

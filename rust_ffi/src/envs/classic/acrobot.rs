@@ -163,12 +163,29 @@ impl Control for Acrobot {
     const SEES_FIRST: bool = true;
     fn see_first(&self, state: State<f64>, seen: &mut [f32]) {
         let single = state.map(|x| x as f32);
-        if single.map(f64::from) != state {
+        // Beyond, NumPy goes another way, and the short one is wrong.
+        if single.map(f64::from) != state || single.iter().take(2).any(|theta| theta.abs() > trig::FARTHEST_NUMPY) {
             return;
         }
         for (seen, theta) in seen.chunks_exact_mut(2).zip(&single[..2]) {
             let (sine, cosine) = trig::numpy_sin_cos_f32(*theta);
             seen.copy_from_slice(&[cosine, sine]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_observation_far_from_rest_is_that_of_any_other() {
+        let far = [3.0e38, -1.0e30, 0.0, 0.0].map(|x: f64| f64::from(x as f32));
+        let before = [0.25, 0.5, 0.75, 1.0, 0.0, 0.0];
+        let mut seen = before;
+        Acrobot { nips: false }.see_first(far, &mut seen);
+        assert_eq!(seen, before);
+        Acrobot { nips: false }.see_first([0.0; 4], &mut seen);
+        assert_eq!(seen[..4], [1.0, 0.0, 1.0, 0.0]);
     }
 }
