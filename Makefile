@@ -40,8 +40,8 @@ test: test-rust test-python ## all tests, Rust and Python
 test-rust: ## tests of the Rust crate
 	cargo test --locked --no-fail-fast --manifest-path $(MANIFEST)
 
-test-python: $(VENV)/.test ## tests of the package and of the C ABI
-	$(PY) -m pytest
+test-python: $(VENV)/.test ## tests of the package and of the C ABI, a process per core
+	$(PY) -m pytest -n auto --dist worksteal
 
 browser-test: $(VENV)/.test wasm ## open the pages in a browser (Chromium or Chrome on PATH, or MARL_FFI_BROWSER)
 	$(PY) -m pytest -v -m browser tests/test_brigade_replay_page.py tests/test_browser_loader.py tests/test_browser_page.py
