@@ -80,45 +80,27 @@ impl Element for u8 {
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
-/// Lines of a page.
-const PAGE: usize = 64;
-
 /// Zeroed, 64-byte aligned memory.
 #[derive(Clone)]
 pub struct Aligned {
     lines: Vec<Line>,
-    /// Lines before the first that counts.
-    skipped: usize,
     bytes: usize,
 }
 
 impl Aligned {
     /// Memory of `bytes` bytes; an error where it cannot be had.
     pub fn new(bytes: usize) -> Result<Self> {
-        Self::at(0, bytes)
-    }
-
-    /// Memory of `bytes` bytes that begins at line `place` of some page.
-    fn at(place: usize, bytes: usize) -> Result<Self> {
-        let mut lines = Vec::new();
-        let count = bytes.div_ceil(64);
-        lines.try_reserve_exact(count.saturating_add(PAGE)).map_err(|_| out_of_memory(bytes))?;
-        lines.resize(count + PAGE, Line([0; 64]));
-        let first = lines.as_ptr().addr() / 64;
-        let skipped = (place + PAGE - first % PAGE) % PAGE;
-        Ok(Aligned { lines, skipped, bytes })
+        Ok(Aligned { lines: try_vec(bytes.div_ceil(64), Line([0; 64]))?, bytes })
     }
 
     /// The memory as elements of type `T`.
     pub fn get<T: Pod>(&self) -> &[T] {
-        bytemuck::cast_slice(&bytemuck::cast_slice::<Line, u8>(&self.lines[self.skipped..])[..self.bytes])
+        bytemuck::cast_slice(&bytemuck::cast_slice::<Line, u8>(&self.lines)[..self.bytes])
     }
 
     /// The memory as elements of type `T`, to write.
     pub fn get_mut<T: Pod>(&mut self) -> &mut [T] {
-        bytemuck::cast_slice_mut(
-            &mut bytemuck::cast_slice_mut::<Line, u8>(&mut self.lines[self.skipped..])[..self.bytes],
-        )
+        bytemuck::cast_slice_mut(&mut bytemuck::cast_slice_mut::<Line, u8>(&mut self.lines)[..self.bytes])
     }
 }
 
@@ -162,15 +144,12 @@ pub struct Columns(Vec<Column>);
 impl Columns {
     /// Zeroed columns of the given types and widths (elements per row).
     pub fn new(rows: usize, kinds: impl IntoIterator<Item = (Dtype, usize)>) -> Result<Self> {
-        // A load whose address is that of an unfinished store but for the page has to wait for it. So what lies at the same
-        // row of different columns, and at the next rows, must not lie at the same place of a page.
-        let place = |k: usize| (k % 4) * (PAGE / 4) + (k / 4) * (PAGE / 16);
-        let column = |(k, (dtype, width)): (usize, (Dtype, usize))| {
+        let column = |(dtype, width): (Dtype, usize)| {
             let bytes = rows.checked_mul(width).and_then(|n| n.checked_mul(dtype.size()));
             let bytes = bytes.ok_or_else(|| out_of_memory(usize::MAX))?;
-            Ok(Column { dtype, width, data: Aligned::at(place(k) % PAGE, bytes)? })
+            Ok(Column { dtype, width, data: Aligned::new(bytes)? })
         };
-        kinds.into_iter().enumerate().map(column).collect::<Result<_>>().map(Columns)
+        kinds.into_iter().map(column).collect::<Result<_>>().map(Columns)
     }
 
     /// Column `k`, `(rows, width)`.
