@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 RUST_SOURCES := $(shell find rust_ffi/src -name '*.rs') $(MANIFEST) rust_ffi/Cargo.lock
 BUILD_INPUTS := setup.py pyproject.toml include/marl_ffi.h $(RUST_SOURCES)
 
-.PHONY: help demo test test-rust test-python browser-test wasm fuzz races miri memcheck header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish install uninstall examples-test clean
+.PHONY: help demo test build-ahead test-rust test-python browser-test wasm fuzz races miri memcheck header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish install uninstall examples-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test: test-rust test-python ## all tests, Rust and Python
 
 test-rust: ## tests of the Rust crate
 	cargo test --locked --no-fail-fast --manifest-path $(MANIFEST)
+
+build-ahead: $(CBINDGEN) ## what the checks need beside the package: the maker of the header, the tests of the crate
+	cargo test --locked --no-run --quiet --manifest-path $(MANIFEST)
 
 test-python: $(VENV)/.test ## tests of the package and of the C ABI, a process per core
 	$(PY) -m pytest -n auto --dist worksteal
