@@ -50,7 +50,7 @@ def test_nothing_that_callers_could_notice_has_changed(name: str, old: str) -> N
         (r"marl_status_name\(int32_t status\)", "marl_status_name(int64_t status)"),
         (r"size_t num_steps,\n", "size_t num_steps, int32_t extra,\n"),
         (r"  int32_t actions_dtype;", "  int64_t actions_dtype;"),
-        (r"  uint8_t \*terminations;(.*?)  uint8_t \*truncations;", r"  uint8_t *truncations;\1  uint8_t *terminations;"),
+        (r"  uint8_t \*terminations;([^}]*?)  uint8_t \*truncations;", r"  uint8_t *truncations;\1  uint8_t *terminations;"),
         (r"  double price_cap;", "  double price_floor;\n  double price_cap;"),
         (r"  void \*actions_out;", "  double *more;\n  void *actions_out;"),
         (r"  size_t actions_out_bytes;", ""),
