@@ -18,6 +18,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -27,11 +28,13 @@ from ..cli import console
 from ..errors import MarlError, error_for
 
 __all__ = [
+    "LIMIT",
     "Case",
     "Disagreement",
     "Race",
     "Result",
     "all_cases",
+    "apart",
     "machine",
     "report",
     "run",
@@ -39,8 +42,27 @@ __all__ = [
     "to_json",
 ]
 
+# How a row names what `apart` measures.
+LIMIT = "two halves apart: the machine's limit"
+
 MIN_ROUNDS = 7
 BLOCK_SECONDS = 0.004  # long enough that the clock's own cost and one interrupt do not show
+
+
+def apart(first: Callable[[], object], second: Callable[[], object]) -> Callable[[], None]:
+    """A pass of two pieces of work on two threads that share nothing and wait for each other only at the end.
+
+    With a half of the work in each, this is what two threads can gain on this machine, whoever hands out the work:
+    cores share caches and memory, and in a virtual machine perhaps more.
+    """
+    other = ThreadPoolExecutor(1)
+
+    def run() -> None:
+        done = other.submit(second)
+        first()
+        done.result()
+
+    return run
 
 
 class Disagreement(MarlError, AssertionError):

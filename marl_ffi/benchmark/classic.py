@@ -21,7 +21,7 @@ import marl_ffi as mf
 
 from ..reference.classic import CLASSIC
 from ..reference.vec_env import make_engine
-from .bench import Case, Race
+from .bench import LIMIT, Case, Race, apart
 
 __all__ = ["cases"]
 
@@ -61,6 +61,8 @@ def cases() -> list[Case]:
         build = partial(_threads, env_id, BIG_BATCH)
         work = f"{name} VecEnv.step, E={BIG_BATCH}, 2 threads"
         rows.append(Case("classic", work, "float32", "1 thread", build, 1.8, 1.95, env_id == "CartPole-v1"))
+        work = f"{name} VecEnv.step, E={BIG_BATCH}, {LIMIT}"
+        rows.append(Case("classic", work, "float32", "1 thread", partial(_apart, env_id, BIG_BATCH)))
         build, against = partial(_sync, env_id), "SyncVectorEnv of Gymnasium's"
         rows.append(Case("classic", f"{name} make_vec, E={FEW}", "float64", against, build))
         build, against = partial(_single, env_id), "Gymnasium's, .unwrapped.step"
@@ -164,6 +166,22 @@ def _threads(env_id: str, count: int) -> Race:
 
     agree()
     return Race(_stepping(two.step, actions), _stepping(one.step, actions), STEPS, agree)
+
+
+def _apart(env_id: str, count: int) -> Race:
+    one, *halves = (_vec(env_id, size, dtype="float32") for size in (count, count // 2, count // 2))
+    actions = _actions(env_id, count, 8)
+    parts = [[action[: count // 2] for action in actions], [action[count // 2 :] for action in actions]]
+
+    def agree() -> None:
+        expected = one.reset(seed=0)[0]
+        for k, half in enumerate(halves):
+            found = half.reset(seed=k * count // 2)[0]
+            np.testing.assert_array_equal(found, expected[k * count // 2 :][: count // 2])
+
+    agree()
+    ours = apart(*(_stepping(half.step, part) for half, part in zip(halves, parts, strict=True)))
+    return Race(ours, _stepping(one.step, actions), STEPS, agree)
 
 
 def _rollout(drawn: bool) -> Race:

@@ -17,7 +17,7 @@ import marl_ffi as mf
 from ..market.params import default_params
 from ..reference import market_numba as numba
 from . import rivals
-from .bench import Case, Race
+from .bench import LIMIT, Case, Race, apart
 from .market import POSITIONAL, SETS, same
 
 __all__ = ["cases"]
@@ -105,8 +105,12 @@ def _batch() -> list[Case]:
     for n, headline in ((5, True), (20, False)):
         work, against = f"VecEnv.step, E={BIG_BATCH}, 2 threads", "1 thread"
         rows.append(Case("batch", work, str(n), against, partial(_env_threads, n), 1.8, 1.95, headline))
+        work = f"VecEnv.step, E={BIG_BATCH}, {LIMIT}"
+        rows.append(Case("batch", work, str(n), against, partial(_env_threads, n, halves=True)))
         work = f"environment_step_batch, E={BIG_BATCH}, 2 threads"
         rows.append(Case("batch", work, str(n), against, partial(_step_threads, n), 1.8, 1.95))
+        work = f"environment_step_batch, E={BIG_BATCH}, {LIMIT}"
+        rows.append(Case("batch", work, str(n), against, partial(_step_threads, n, halves=True)))
     return rows
 
 
@@ -117,6 +121,10 @@ class Batch(NamedTuple):
     quantities: Array
     costs: Array
     demand: Array
+
+    def rows(self, part: slice) -> Batch:
+        """Some of the input sets."""
+        return Batch(self.bids[part], self.quantities[part], self.costs, self.demand[part])
 
 
 def _batches(n: int, size: int, dtype: Any = np.float64) -> list[Batch]:
@@ -164,8 +172,12 @@ def _precision(n: int) -> Race:
     return Race(_over(double, step, num_threads=1), _over(single, step, num_threads=1), len(double), agree)
 
 
-def _step_threads(n: int, size: int = BIG_BATCH) -> Race:
+def _step_threads(n: int, size: int = BIG_BATCH, halves: bool = False) -> Race:
     batches, step = _batches(n, size), mf.environment_step_batch
+    ours = _over(batches, step, num_threads=2)
+    if halves:
+        parts = [[batch.rows(slice(*ends)) for batch in batches] for ends in ((0, size // 2), (size // 2, size))]
+        ours = apart(*(_over(part, step, num_threads=1) for part in parts))
 
     def agree() -> None:
         for batch in batches:
@@ -173,20 +185,20 @@ def _step_threads(n: int, size: int = BIG_BATCH) -> Race:
             for mine, other in zip(two, one):
                 np.testing.assert_array_equal(mine, other)
 
-    return Race(_over(batches, step, num_threads=2), _over(batches, step, num_threads=1), len(batches), agree)
+    return Race(ours, _over(batches, step, num_threads=1), len(batches), agree)
 
 
-def _env_threads(n: int, size: int = BIG_BATCH) -> Race:
-    params = default_params(n, 24)
-    two, one = (
-        mf.VecEnv("ElectricityMarket-v0", size, num_threads=threads, copy=False, params=params)
-        for threads in (2, 1)
-    )
+def _env_threads(n: int, size: int = BIG_BATCH, halves: bool = False) -> Race:
+    def make(size: int, threads: int) -> mf.VecEnv:
+        return mf.VecEnv("ElectricityMarket-v0", size, num_threads=threads, copy=False, params=default_params(n, 24))
+
+    two, one = make(size, 2), make(size, 1)
+    parts = [make(size // 2, 1) for _ in range(2)]
     rng = np.random.default_rng(7)
     actions = np.stack([rng.uniform(0, 1, (size, n)), rng.uniform(-2, 2, (size, n))], axis=-1)
     actions = actions.astype(np.float32)
 
-    def steps(env: mf.VecEnv) -> Callable[[], None]:
+    def steps(env: mf.VecEnv, actions: Array) -> Callable[[], None]:
         def ten_steps() -> None:
             for _ in range(10):
                 env.step(actions)
@@ -194,8 +206,8 @@ def _env_threads(n: int, size: int = BIG_BATCH) -> Race:
         return ten_steps
 
     def prepare() -> None:
-        two.reset(seed=0)
-        one.reset(seed=0)
+        for env in (two, one, *parts):
+            env.reset(seed=0)
 
     def agree() -> None:
         prepare()
@@ -203,4 +215,7 @@ def _env_threads(n: int, size: int = BIG_BATCH) -> Race:
             for mine, other in zip(two.step(actions)[:4], one.step(actions)[:4]):
                 np.testing.assert_array_equal(mine, other)
 
-    return Race(steps(two), steps(one), 10, agree, prepare)
+    ours = steps(two, actions)
+    if halves:
+        ours = apart(steps(parts[0], actions[: size // 2]), steps(parts[1], actions[size // 2 :]))
+    return Race(ours, steps(one, actions), 10, agree, prepare)

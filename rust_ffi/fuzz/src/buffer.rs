@@ -76,8 +76,14 @@ impl ErrorPlace {
         &mut *self.0
     }
 
+    /// The message up to its end. A `char` of C has a sign on some machines and none on others.
+    fn bytes(&self) -> &[u8] {
+        let bytes: &[u8] = bytemuck::cast_slice(&self.0.message);
+        bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+    }
+
     pub fn text(&self) -> String {
-        self.0.message.iter().take_while(|c| **c != 0).map(|c| char::from(*c as u8)).collect()
+        self.bytes().iter().copied().map(char::from).collect()
     }
 
     /// Panics unless the place agrees with the returned status, which is one that the function may give.
@@ -89,8 +95,7 @@ impl ErrorPlace {
         }
         assert_eq!(self.0.status, status, "{context}: {text}");
         assert!(self.0.message.contains(&0) && !text.is_empty(), "{context}: no message");
-        let bytes: Vec<u8> = self.0.message.iter().take_while(|c| **c != 0).map(|c| *c as u8).collect();
-        assert!(String::from_utf8(bytes).is_ok(), "{context}: the message is no UTF-8");
+        assert!(std::str::from_utf8(self.bytes()).is_ok(), "{context}: the message is no UTF-8");
         assert!(allowed.contains(&status), "{context}: {status:?} is none of its errors: {text}");
     }
 }

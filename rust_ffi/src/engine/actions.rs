@@ -276,6 +276,14 @@ impl ActionRule {
         Error::new(Status::ActionInvalid, message)
     }
 
+    /// Among how many to choose, where an environment has a single choice of a few and they can be drawn ahead.
+    pub fn few_choices(&self) -> Option<u32> {
+        match (self.choices.as_slice(), self.row) {
+            ([most, ..], 1) => u32::try_from(*most + 1).ok().filter(|n| (2..=256).contains(n)),
+            _ => None,
+        }
+    }
+
     /// Draws the actions of environments, one generator each, as NumPy-seeded `space.sample()` of each agent in turn
     /// would: discrete ones.
     pub fn sample_choices(&self, level: Level, rngs: &mut [Pcg64], out: &mut [i64]) {

@@ -3,10 +3,12 @@
 
 use super::actions::{ActionRule, Actions};
 use super::columns::{try_room, try_vec, Columns, Dtype};
+use super::draws;
 use super::error::{Error, Result, Status};
 use super::rng::Pcg64;
+use super::tally::Tally;
 use super::vec_env::{Autoreset, Environment, Outputs, Turn};
-use crate::simd::{self, Kernel, Level, Real, Simd};
+use crate::simd::{self, Kernel, Level, Simd};
 use serde_json::Value;
 
 /// Where an environment stands.
@@ -77,6 +79,41 @@ struct Drawn {
     float32: Vec<f32>,
     float64: Vec<f64>,
     int64: Vec<i64>,
+    /// Choices of the next steps, `(steps, rows)`, and how many of the steps were played.
+    ahead: Vec<u8>,
+    played: usize,
+}
+
+impl Drawn {
+    /// Writes the choices of the next step, one per row, of which `left` will be asked for.
+    fn next_choices(&mut self, level: Level, rngs: &mut [Pcg64], n: u32, left: usize) {
+        let rows = rngs.len();
+        if self.played * rows >= self.ahead.len() {
+            self.played = 0;
+            self.ahead.resize(rows * left.min(draws::MOST_AHEAD), 0);
+            draws::choices_ahead(level, rngs, n, &mut self.ahead);
+        }
+        let next = self.ahead.chunks_exact(rows).nth(self.played).unwrap_or_default();
+        simd::run(level, Widen { from: next, to: &mut self.int64 });
+        self.played += 1;
+    }
+}
+
+/// Small numbers as large ones: a plain loop, compiled for the widest registers.
+struct Widen<'a> {
+    from: &'a [u8],
+    to: &'a mut [i64],
+}
+
+impl Kernel for Widen<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        for (to, from) in self.to.iter_mut().zip(self.from) {
+            *to = i64::from(*from);
+        }
+    }
 }
 
 impl<E: Environment> Block<E> {
@@ -89,7 +126,7 @@ impl<E: Environment> Block<E> {
             first,
             rows,
             state,
-            scratch: E::Scratch::default(),
+            scratch: env.scratch()?,
             rngs: try_vec(rows, Pcg64::from_numpy_seed(0))?,
             action_rngs: try_vec(rows, Pcg64::from_numpy_seed(0))?,
             seeds: try_vec(rows, 0)?,
@@ -125,6 +162,7 @@ impl<E: Environment> Block<E> {
 
     /// Counts again what follows from phases, which were written from outside.
     pub fn count_phases(&mut self) {
+        self.drawn.ahead.clear();
         self.unborn = self.phases.iter().filter(|phase| **phase == Phase::Unborn).count();
         self.ended.clear();
         self.ended.extend((0..self.rows as u32).filter(|&row| self.phases[row as usize] == Phase::Over));
@@ -145,6 +183,8 @@ impl<E: Environment> Block<E> {
             _ => false,
         };
         env.reset(&mut self.state, row, &mut self.rngs[row], explicit, options);
+        // What a rollout that was broken off has left.
+        self.drawn.ahead.clear();
         self.unborn -= usize::from(self.phases[row] == Phase::Unborn);
         self.phases[row] = Phase::Running;
         self.clock[row] = 0;
@@ -193,14 +233,25 @@ impl<E: Environment> Block<E> {
         autoreset == Autoreset::NextStep && self.phases[row] == Phase::Over
     }
 
-    /// Draws random actions for all rows, plays them, and writes them to `out` if it has room.
-    pub fn step_sampled(&mut self, env: &E, rule: &ActionRule, settings: Settings, out: &mut Outputs<'_, E>) {
+    /// Draws random actions for all rows, plays them, and writes them to `out` if it has room. It will be called for as
+    /// many more steps as are `left`, this one included.
+    pub fn step_sampled(
+        &mut self,
+        env: &E,
+        rule: &ActionRule,
+        settings: Settings,
+        left: usize,
+        out: &mut Outputs<'_, E>,
+    ) {
         let mut drawn = std::mem::take(&mut self.drawn);
         let (rngs, len) = (&mut self.action_rngs, self.rows * rule.row_len());
         let actions = match rule.sampled_dtype() {
             Dtype::Int64 => {
                 drawn.int64.resize(len, 0);
-                rule.sample_choices(settings.level, rngs, &mut drawn.int64);
+                match rule.few_choices() {
+                    Some(n) => drawn.next_choices(settings.level, rngs, n, left),
+                    None => rule.sample_choices(settings.level, rngs, &mut drawn.int64),
+                }
                 Actions::I64(&drawn.int64)
             }
             Dtype::Float64 => {
@@ -223,7 +274,16 @@ impl<E: Environment> Block<E> {
 
     /// Steps all rows. Actions were checked.
     pub fn step(&mut self, env: &E, settings: Settings, actions: Actions<'_>, out: &mut Outputs<'_, E>) {
-        let rests = settings.autoreset == Autoreset::NextStep;
+        let mut over = std::mem::take(&mut self.ended);
+        if settings.autoreset == Autoreset::NextStep {
+            over.retain(|&row| self.phases[row as usize] == Phase::Over);
+        } else {
+            over.clear();
+        }
+        let (limit, mut some_done) = (settings.max_episode_steps, false);
+        if E::ONE_PASS {
+            self.rest(&over);
+        }
         env.step(Turn {
             level: settings.level,
             rows: self.rows,
@@ -231,41 +291,54 @@ impl<E: Environment> Block<E> {
             scratch: &mut self.scratch,
             rngs: &mut self.rngs,
             phases: &self.phases,
-            clock: &self.clock,
             actions,
-            rewards: out.rewards,
-            terminated: out.terminations,
-            infos: &mut out.infos,
-        });
-        let mut over = std::mem::take(&mut self.ended);
-        if rests {
-            over.retain(|&row| self.phases[row as usize] == Phase::Over);
-            for &row in &over {
-                // The tally is about to count this step.
-                self.clock[row as usize] = u32::MAX;
-            }
-            self.restart(env, settings.level, &over);
-            over.iter().for_each(|&row| out.clear_row(env, row as usize));
-        }
-        self.ended = over;
-        self.ended.clear();
-        let some_done = simd::run(
-            settings.level,
-            Tally {
-                limit: settings.max_episode_steps,
+            tally: Tally {
+                limit,
                 clock: &mut self.clock,
                 returns: &mut self.returns,
                 rewards: out.rewards,
                 terminated: out.terminations,
                 truncated: out.truncations,
+                some_done: &mut some_done,
             },
-        );
-        env.observe(settings.level, &self.state, &self.clock, 0..self.rows, out.observations);
+            observations: out.observations,
+            infos: &mut out.infos,
+        });
+        if !E::ONE_PASS {
+            self.rest(&over);
+        }
+        self.restart(env, settings.level, &over);
+        over.iter().for_each(|&row| out.clear_row(env, row as usize));
+        if E::ONE_PASS {
+            // What was written of rows that were reset instead.
+            env.observe_rows(&self.state, &self.clock, &over, out.observations);
+        } else {
+            let tally = Tally {
+                limit,
+                clock: &mut self.clock,
+                returns: &mut self.returns,
+                rewards: out.rewards,
+                terminated: out.terminations,
+                truncated: out.truncations,
+                some_done: &mut some_done,
+            };
+            simd::run(settings.level, tally);
+            env.observe(settings.level, &self.state, &self.clock, 0..self.rows, out.observations);
+        }
+        self.ended = over;
+        self.ended.clear();
         out.final_mask.fill(0);
         out.episode_lengths.fill(0);
         out.episode_returns.fill(0.0);
         if some_done {
             self.end(env, settings, out);
+        }
+    }
+
+    /// Has the tally, which is about to count a step, begin at 0 in `rows`.
+    fn rest(&mut self, rows: &[u32]) {
+        for &row in rows {
+            self.clock[row as usize] = u32::MAX;
         }
     }
 
@@ -371,34 +444,5 @@ impl Kernel for Collect<'_> {
                 self.to.push((64 * whole + k) as u32);
             }
         }
-    }
-}
-
-/// Clocks, truncations and returns of a step: plain loops, compiled for the widest registers.
-struct Tally<'a, R> {
-    limit: u32,
-    clock: &'a mut [u32],
-    returns: &'a mut [f64],
-    rewards: &'a [R],
-    terminated: &'a [u8],
-    truncated: &'a mut [u8],
-}
-
-impl<R: Real> Kernel for Tally<'_, R> {
-    /// Whether an episode ended.
-    type Output = bool;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> bool {
-        for (sum, reward) in self.returns.iter_mut().zip(self.rewards) {
-            *sum += reward.to_f64();
-        }
-        let mut some_done = 0;
-        for ((truncated, terminated), clock) in self.truncated.iter_mut().zip(self.terminated).zip(self.clock) {
-            *clock = clock.wrapping_add(1);
-            *truncated = u8::from(*clock >= self.limit) & !*terminated & 1;
-            some_done |= *truncated | *terminated;
-        }
-        some_done != 0
     }
 }

@@ -87,6 +87,108 @@ impl Stepping for Integers<'_> {
     }
 }
 
+/// Most steps that [`choices_ahead`] draws for at a time.
+pub const MOST_AHEAD: usize = 8;
+
+/// For each generator the choices of some steps, `(steps, generators)`, each in [0, n) for an `n` of 2 to 256, as
+/// [`Pcg64::below`] draws them one after the other: a generator is fetched and put back once for all.
+pub fn choices_ahead(level: Level, rngs: &mut [Pcg64], n: u32, out: &mut [u8]) {
+    run_steps(level, ChoicesAhead { rngs, n, out });
+}
+
+struct ChoicesAhead<'a> {
+    rngs: &'a mut [Pcg64],
+    n: u32,
+    out: &'a mut [u8],
+}
+
+impl Stepping for ChoicesAhead<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Steps>(self, steps: S) {
+        let (n, rows) = (self.n, self.rngs.len());
+        let count = self.out.len().checked_div(rows).unwrap_or(0).min(MOST_AHEAD);
+        if count == 0 {
+            return;
+        }
+        let (groups, _) = self.rngs.as_chunks_mut::<TOGETHER>();
+        let mut first = 0;
+        for rngs in groups {
+            if let Some(bits) = ahead(steps, rngs, count, n) {
+                for (step, bits) in bits.iter().enumerate().take(count) {
+                    let drawn = bits.map(|bits| ((u64::from(bits) * u64::from(n)) >> 32) as u8);
+                    if let Some(to) = self.out[step * rows + first..].first_chunk_mut() {
+                        *to = drawn;
+                    }
+                }
+            } else {
+                draw_each(rngs, n, count, &mut self.out[first..], rows);
+            }
+            first += TOGETHER;
+        }
+        draw_each(&mut self.rngs[first..], n, count, self.out.get_mut(first..).unwrap_or_default(), rows);
+    }
+}
+
+/// The plain way of [`choices_ahead`].
+#[inline(always)]
+fn draw_each(rngs: &mut [Pcg64], n: u32, count: usize, out: &mut [u8], rows: usize) {
+    for (k, rng) in rngs.iter_mut().enumerate() {
+        for step in 0..count {
+            out[step * rows + k] = rng.below(u64::from(n)) as u8;
+        }
+    }
+}
+
+/// The next `count` 32-bit draws of each generator. None, and nothing drawn, if some have a half left and some have not,
+/// or if a draw might be rejected as a choice among `n`.
+#[inline(always)]
+fn ahead<S: Steps>(
+    steps: S,
+    rngs: &mut [Pcg64; TOGETHER],
+    count: usize,
+    n: u32,
+) -> Option<[[u32; TOGETHER]; MOST_AHEAD]> {
+    let left = rngs.iter().filter(|rng| rng.has_half()).count();
+    if left % TOGETHER != 0 {
+        return None;
+    }
+    let mut all = [[0; TOGETHER]; MOST_AHEAD + 2];
+    let mut known = 0;
+    if left > 0 {
+        all[0] = rngs.each_ref().map(Pcg64::half);
+        known = 1;
+    }
+    let places = rngs.each_ref().map(Pcg64::position);
+    let (mut states, incs) = (places.map(|(state, _)| state), places.map(|(_, inc)| inc));
+    let mut keep = |outputs: [u64; TOGETHER]| {
+        all[known] = outputs.map(|x| x as u32);
+        all[known + 1] = outputs.map(|x| (x >> 32) as u32);
+        known += 2;
+        known
+    };
+    let mut have = usize::from(left > 0);
+    while have + 8 <= count {
+        for outputs in steps.outputs::<4>(&mut states, &incs) {
+            have = keep(outputs);
+        }
+    }
+    while have < count {
+        let [outputs] = steps.outputs::<1>(&mut states, &incs);
+        have = keep(outputs);
+    }
+    let (drawn, _) = all.split_first_chunk::<MOST_AHEAD>()?;
+    if drawn.iter().take(count).flatten().any(|bits| bits.wrapping_mul(n) < n) {
+        return None;
+    }
+    for (lane, rng) in rngs.iter_mut().enumerate() {
+        rng.set_stream(states[lane], places[lane].1);
+        rng.set_half(all[have - 1][lane], have > count);
+    }
+    Some(*drawn)
+}
+
 /// The next 32-bit draw of each generator; None if some have a half left and some have not.
 #[inline(always)]
 fn halves<S: Steps>(steps: S, rngs: &mut [Pcg64; TOGETHER]) -> Option<[u32; TOGETHER]> {
@@ -102,7 +204,7 @@ fn halves<S: Steps>(steps: S, rngs: &mut [Pcg64; TOGETHER]) -> Option<[u32; TOGE
     let [outputs] = steps.outputs::<1>(&mut states, &places.map(|(_, inc)| inc));
     for (lane, rng) in rngs.iter_mut().enumerate() {
         rng.set_stream(states[lane], places[lane].1);
-        rng.keep_half((outputs[lane] >> 32) as u32);
+        rng.set_half((outputs[lane] >> 32) as u32, true);
     }
     Some(outputs.map(|x| x as u32))
 }
@@ -137,6 +239,18 @@ mod tests {
                         integers_below(level, &mut many, n, &mut out);
                         let expected: Vec<i64> = each.iter_mut().map(|rng| rng.below(n) as i64).collect();
                         assert_eq!(out, expected, "{} {count} {n}", level.name());
+                    }
+                    for n in [2, 3, 7, 256] {
+                        for steps in [1, 2, 3, 7, 8] {
+                            let mut out = vec![9; count * steps];
+                            choices_ahead(level, &mut many, n, &mut out);
+                            for step in 0..steps {
+                                let expected: Vec<u8> =
+                                    each.iter_mut().map(|rng| rng.below(u64::from(n)) as u8).collect();
+                                assert_eq!(out[step * count..(step + 1) * count], expected, "{} {n}", level.name());
+                            }
+                            assert_eq!(many, each, "{} {count} {n} {steps}", level.name());
+                        }
                     }
                     assert_eq!(many, each);
                 }

@@ -11,6 +11,7 @@ mod outputs;
 pub mod rng;
 mod snapshot;
 pub mod spec;
+pub mod tally;
 #[cfg_attr(target_family = "wasm", path = "threads_off.rs")]
 pub mod threads;
 pub mod vec_env;

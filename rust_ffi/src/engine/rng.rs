@@ -257,9 +257,14 @@ impl Pcg64 {
         self.has_uint32
     }
 
-    /// Keeps half of an output for the next 32-bit draw.
-    pub(super) fn keep_half(&mut self, half: u32) {
-        (self.has_uint32, self.uinteger) = (true, half);
+    /// The half of an output that was kept last.
+    pub(super) fn half(&self) -> u32 {
+        self.uinteger
+    }
+
+    /// Keeps half of an output, which the next 32-bit draw may still take or has taken already.
+    pub(super) fn set_half(&mut self, half: u32, is_left: bool) {
+        (self.has_uint32, self.uinteger) = (is_left, half);
     }
 
     /// State and increment.

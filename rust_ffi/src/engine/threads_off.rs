@@ -10,12 +10,15 @@ pub fn default_num_threads() -> usize {
 /// More threads than this are never used.
 pub const MOST_THREADS: usize = 1;
 
-/// How many parts to cut work into.
-pub fn parts_for(_num_threads: usize, _items: usize, _nanoseconds: usize) -> usize {
+/// Pieces of a thread's share.
+pub const PIECES: usize = 1;
+
+/// How many threads are worth their while.
+pub fn threads_for(_num_threads: usize, _items: usize, _nanoseconds: usize) -> usize {
     1
 }
 
 /// Runs `work` on every task, one after the other.
-pub fn for_each<T: Send>(tasks: &mut [T], work: impl Fn(&mut T) + Sync) {
+pub fn for_each<T: Send>(_threads: usize, tasks: &mut [T], work: impl Fn(&mut T) + Sync) {
     tasks.iter_mut().for_each(work);
 }

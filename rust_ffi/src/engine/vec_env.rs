@@ -10,6 +10,7 @@ pub use super::outputs::{info_offsets, Infos, Outputs, RawOutputs, MOST_INFOS};
 use super::rng::Pcg64;
 use super::snapshot;
 use super::spec::Spec;
+use super::tally::Tally;
 use super::threads;
 use crate::simd::{self, Level, Real};
 use bytemuck::Zeroable;
@@ -66,6 +67,11 @@ pub trait Environment: Send + Sync + Sized + 'static {
     }
     /// A rough time of one step of one environment, to decide about threads.
     fn nanoseconds_per_step(&self) -> usize;
+    /// Memory for the steps of a block. What is not made here is made in the first step, where there is no error for a
+    /// lack of it.
+    fn scratch(&self) -> Result<Self::Scratch> {
+        Ok(Self::Scratch::default())
+    }
     /// Gives columns their first content, before any reset.
     fn initialise(&self, state: &mut Columns, rows: usize) {
         let _ = (state, rows);
@@ -89,6 +95,9 @@ pub trait Environment: Send + Sync + Sized + 'static {
     /// Steps all rows by one turn: state, rewards, terminations, infos. A row whose episode is over may be
     /// among them, with any action at all; whatever is written for it is discarded, but its generator must stay.
     fn step(&self, turn: Turn<'_, '_, Self>);
+    /// Whether [`Environment::step`] also has every row counted by the tally and writes its observations, while the state
+    /// is in registers: for rules so short that more passes over memory would show.
+    const ONE_PASS: bool = false;
     /// Writes the observations `(rows, agents, observation_len)` of consecutive rows.
     fn observe(&self, level: Level, state: &Columns, clock: &[u32], rows: Range<usize>, out: &mut [Self::Obs]);
     /// Writes the observations of some rows to their places among those of all rows, `out`.
@@ -117,14 +126,12 @@ pub struct Turn<'a, 'b, E: Environment> {
     pub rngs: &'a mut [Pcg64],
     /// Where each row stands.
     pub phases: &'a [Phase],
-    /// Steps already made in each episode.
-    pub clock: &'a [u32],
     /// `(rows, agents, action_len)`.
     pub actions: Actions<'a>,
-    /// `(rows, agents)`, to write.
-    pub rewards: &'a mut [E::Reward],
-    /// `(rows,)`, to write: 1 where the rules ended the episode.
-    pub terminated: &'a mut [u8],
+    /// Clocks to read; rewards and terminations to write.
+    pub tally: Tally<'a, E::Reward>,
+    /// `(rows, agents, observation_len)`, to write in one pass or not at all.
+    pub observations: &'a mut [E::Obs],
     /// To write.
     pub infos: &'a mut Infos<'b>,
 }
@@ -315,10 +322,13 @@ impl<E: Environment> VecEnv<E> {
         }
         // Lanes check about four numbers in a nanosecond.
         let nanoseconds = steps.saturating_mul(self.num_envs).saturating_mul(width) / 4;
-        let parts = threads::parts_for(self.threads, self.blocks.len(), nanoseconds);
-        let each = self.blocks.len().div_ceil(parts);
+        let count = threads::threads_for(self.threads, self.blocks.len(), nanoseconds);
+        if count == 1 {
+            return self.blocks.iter().try_for_each(check);
+        }
+        let each = self.blocks.len().div_ceil(count * threads::PIECES);
         let mut tasks: Vec<_> = self.blocks.chunks(each).map(|blocks| (blocks, Ok(()))).collect();
-        threads::for_each(&mut tasks, |(blocks, outcome)| *outcome = blocks.iter().try_for_each(check));
+        threads::for_each(count, &mut tasks, |(blocks, outcome)| *outcome = blocks.iter().try_for_each(check));
         tasks.into_iter().try_for_each(|(_, outcome)| outcome)
     }
 
@@ -332,7 +342,7 @@ impl<E: Environment> VecEnv<E> {
         }
         let width = self.action_width();
         let action_bytes = if actions.is_none() { self.action_bytes() } else { 0 };
-        let parts = threads::parts_for(self.threads, self.blocks.len(), self.nanoseconds(steps));
+        let count = threads::threads_for(self.threads, self.blocks.len(), self.nanoseconds(steps));
         let (env, rule, settings, num_envs) = (&self.env, &self.rule, self.settings, self.num_envs);
         // One block through all of its steps before the next, while it is in a cache.
         let streams = steps > 1 && env.spec().agents.len() * num_envs * steps >= WORTH_STREAMING;
@@ -347,7 +357,7 @@ impl<E: Environment> VecEnv<E> {
                             let own = actions.slice(start..start + block.rows * width);
                             block.step(env, settings, own, out);
                         }
-                        None => block.step_sampled(env, rule, settings, out),
+                        None => block.step_sampled(env, rule, settings, steps - step, out),
                     };
                     if streams {
                         stage.step(settings.level, &mut out, play);
@@ -360,11 +370,11 @@ impl<E: Environment> VecEnv<E> {
                 simd::stream::fence();
             }
         };
-        if parts == 1 && steps == 1 {
+        if count == 1 && steps == 1 {
             run(&mut self.blocks, std::slice::from_mut(&mut out));
             return Ok(());
         }
-        let each = self.blocks.len().div_ceil(parts);
+        let each = self.blocks.len().div_ceil(if count == 1 { 1 } else { count * threads::PIECES });
         let task = |blocks| try_room(steps).map(|outs| (blocks, outs));
         let mut tasks = self.blocks.chunks_mut(each).map(task).collect::<Result<Vec<_>>>()?;
         for _ in 0..steps {
@@ -373,7 +383,7 @@ impl<E: Environment> VecEnv<E> {
                 outs.push(out.cut_rows(env.spec(), rows, action_bytes));
             }
         }
-        threads::for_each(&mut tasks, |(blocks, outs)| run(blocks, outs));
+        threads::for_each(count, &mut tasks, |(blocks, outs)| run(blocks, outs));
         Ok(())
     }
 

@@ -103,8 +103,9 @@ pub(super) struct Caller {
 
 /// The text that a plug-in wrote.
 pub(super) fn sentence(message: &[c_char]) -> String {
-    let bytes: Vec<u8> = message.iter().take_while(|c| **c != 0).map(|c| *c as u8).collect();
-    String::from_utf8_lossy(&bytes).trim().to_string()
+    let bytes: &[u8] = bytemuck::cast_slice(message);
+    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(text).trim().to_string()
 }
 
 impl Caller {

@@ -164,7 +164,7 @@ impl<O: Element, R: Element + Real> Environment for PluginEnv<O, R> {
         while first < rows {
             let is_over = |row: &usize| turn.phases[*row] != Phase::Running;
             if is_over(&first) {
-                turn.terminated[first] = 0;
+                turn.tally.terminated[first] = 0;
                 first += 1;
                 continue;
             }
@@ -175,10 +175,10 @@ impl<O: Element, R: Element + Real> Environment for PluginEnv<O, R> {
                 // Every array has a row for `first`.
                 lent.at[place] = start.wrapping_add(first * caller.row_bytes(place));
             };
-            lend(CLOCK, turn.clock.as_ptr().cast_mut().cast());
+            lend(CLOCK, turn.tally.clock.as_ptr().cast_mut().cast());
             lend(ACTIONS, actions);
-            lend(REWARDS, turn.rewards.as_mut_ptr().cast());
-            lend(TERMINATIONS, turn.terminated.as_mut_ptr());
+            lend(REWARDS, turn.tally.rewards.as_mut_ptr().cast());
+            lend(TERMINATIONS, turn.tally.terminated.as_mut_ptr());
             for (k, info) in infos.iter_mut().enumerate() {
                 lend(INFOS + k, info.as_mut_ptr().cast());
             }
@@ -188,9 +188,9 @@ impl<O: Element, R: Element + Real> Environment for PluginEnv<O, R> {
             unsafe { caller.call(Function::Step, &lent) };
             first = end;
         }
-        if let Some(row) = turn.terminated.iter().position(|flag| *flag > 1) {
-            caller.fail(format!("step: terminations[{row}]: expected 0 or 1, got {}", turn.terminated[row]));
-            turn.terminated.iter_mut().for_each(|flag| *flag = u8::from(*flag != 0));
+        if let Some(row) = turn.tally.terminated.iter().position(|flag| *flag > 1) {
+            caller.fail(format!("step: terminations[{row}]: expected 0 or 1, got {}", turn.tally.terminated[row]));
+            turn.tally.terminated.iter_mut().for_each(|flag| *flag = u8::from(*flag != 0));
         }
         if turn.infos.wanted() {
             for (k, info) in infos.iter().enumerate() {

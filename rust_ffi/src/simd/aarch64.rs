@@ -283,8 +283,8 @@ impl Lanes32<Neon> for F32x4 {
     #[inline(always)]
     fn store_rows<const D: usize>(columns: &[Self; MOST_COLUMNS], to: &mut [f32]) {
         let [a, b, c, d, ..] = columns.map(|column| column.0);
-        match (D, to.first_chunk_mut::<16>(), to.len()) {
-            (4, Some(full), 16..) => isa!(vst4q_f32(full.as_mut_ptr(), float32x4x4_t(a, b, c, d))),
+        match (D, to.first_chunk_mut::<16>()) {
+            (4, Some(full)) => isa!(vst4q_f32(full.as_mut_ptr(), float32x4x4_t(a, b, c, d))),
             _ => store_rows_by_element::<Neon, Self, D>(columns, to),
         }
     }

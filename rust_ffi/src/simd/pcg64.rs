@@ -147,6 +147,7 @@ impl Steps for Portable {
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
     use super::{Portable, Stepping, Steps, BLOCK, MULTIPLIER, POWERS, TOGETHER};
+    use crate::simd::x86_64::align_frame;
     use std::arch::is_x86_feature_detected;
     use std::arch::x86_64::*;
 
@@ -171,6 +172,7 @@ mod x86_64 {
     /// * [`bmi_available`].
     #[target_feature(enable = "bmi1,bmi2,popcnt,lzcnt,avx2")]
     pub unsafe fn run_bmi<W: Stepping>(work: W) -> W::Output {
+        align_frame();
         work.run(Portable)
     }
 
@@ -178,6 +180,7 @@ mod x86_64 {
     /// * [`ifma_available`].
     #[target_feature(enable = "bmi1,bmi2,popcnt,lzcnt,avx2,avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
     pub unsafe fn run_ifma<W: Stepping>(work: W) -> W::Output {
+        align_frame();
         work.run(Ifma(()))
     }
 

@@ -13,6 +13,7 @@ use crate::engine::columns::Columns;
 use crate::engine::error::{Error, Result, Status};
 use crate::engine::rng::Pcg64;
 use crate::engine::spec::Spec;
+use crate::engine::tally::Tally;
 use crate::engine::vec_env::{Environment, Phase, Turn};
 use crate::simd::Level;
 use serde_json::Value;
@@ -248,7 +249,8 @@ impl<M: HouseSet> Environment for Brigade<M> {
     }
 
     fn step(&self, turn: Turn<'_, '_, Self>) {
-        let Turn { rows, state, scratch, rngs, phases, clock, actions, rewards, terminated, infos, .. } = turn;
+        let Turn { rows, state, scratch, rngs, phases, actions, tally, infos, .. } = turn;
+        let Tally { clock, rewards, terminated, .. } = tally;
         let (n, h, rules) = (self.rules.agents, self.rules.houses, &self.rules);
         let ledger = scratch.ledger.get_or_insert_with(|| rules.ledger());
         let groups = n.div_ceil(GROUP);

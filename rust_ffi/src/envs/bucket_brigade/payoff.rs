@@ -70,7 +70,7 @@ pub fn play(scenario: &Scenario, grid: Grid<'_>, scores: &mut [f32], nights: &mu
         (&agents[profile * n..(profile + 1) * n], seed)
     };
     let level = Level::current();
-    let parts = threads::parts_for(grid.num_threads, episodes.div_ceil(CHUNK), episodes.saturating_mul(NANOSECONDS));
+    let count = threads::threads_for(grid.num_threads, episodes.div_ceil(CHUNK), episodes.saturating_mul(NANOSECONDS));
     let queue = scores.chunks_mut(CHUNK * n).zip(nights.chunks_mut(CHUNK)).enumerate();
     let queue = Mutex::new(queue);
     let next = || {
@@ -78,7 +78,7 @@ pub fn play(scenario: &Scenario, grid: Grid<'_>, scores: &mut [f32], nights: &mu
         Some(Chunk { first: chunk * CHUNK, scores, nights })
     };
     let is_short = scenario.num_houses <= <u64 as HouseSet>::MOST;
-    threads::for_each(&mut vec![(); parts], |()| {
+    threads::for_each(count, &mut vec![(); count], |()| {
         // What a thread plays, it plays in one piece of code for its instruction set.
         if is_short {
             run_steps(level, Player::<u64, _, _> { game: &game, next: &next, place: &place, houses: PhantomData });

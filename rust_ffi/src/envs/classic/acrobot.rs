@@ -120,6 +120,7 @@ impl Control for Acrobot {
         &self,
         s: S,
         start: State<R::Lanes<S>>,
+        _turned: [R::Lanes<S>; 2],
         action: R::Lanes<S>,
         _single: bool,
     ) -> Moved<S, R> {

@@ -80,18 +80,24 @@ impl Control for CartPole {
         drawn.map(|x| uniform(x, options))
     }
 
+    const TURNS: bool = true;
+    #[inline(always)]
+    fn angle<S: Simd, R: Real>(&self, _: S, &[_, _, theta, _]: &State<R::Lanes<S>>) -> R::Lanes<S> {
+        theta
+    }
+
     #[inline(always)]
     fn step<S: Simd, R: Real>(
         &self,
         s: S,
         [x, x_dot, theta, theta_dot]: State<R::Lanes<S>>,
+        [sine, cosine]: [R::Lanes<S>; 2],
         action: R::Lanes<S>,
         _single: bool,
     ) -> Moved<S, R> {
         let number = |x: f64| constant::<S, R>(s, x);
         let right = action.eq(number(1.0));
         let force = R::Lanes::<S>::select(right, number(FORCE), number(-FORCE));
-        let (sine, cosine) = R::sin_cos(s, theta);
 
         let total = R::from_f64(TOTAL_MASS);
         let temp = (force + number(POLE_MASS_LENGTH) * (theta_dot * theta_dot) * sine).divided_by(s, total);

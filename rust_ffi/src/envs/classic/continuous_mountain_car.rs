@@ -28,6 +28,12 @@ pub struct ContinuousMountainCar {
     pub goal_velocity: f64,
 }
 
+/// Where the state is of 32 bits; in 32-bit lanes, everywhere.
+#[inline(always)]
+fn is_narrow<S: Simd, R: Real>(position: R::Lanes<S>, velocity: R::Lanes<S>) -> <R::Lanes<S> as Lanes<S>>::Mask {
+    position.eq(R::through_f32(position)).and(velocity.eq(R::through_f32(velocity)))
+}
+
 impl Control for ContinuousMountainCar {
     const ID: &'static str = "MountainCarContinuous-v0";
     const DESCRIPTION: &'static str = "Rock a weak car out of a valley with as little effort as possible.";
@@ -57,26 +63,31 @@ impl Control for ContinuousMountainCar {
         [uniform(drawn[0], options), 0.0, 0.0, 0.0]
     }
 
+    const TURNS: bool = true;
+    #[inline(always)]
+    fn angle<S: Simd, R: Real>(&self, s: S, &[position, velocity, ..]: &State<R::Lanes<S>>) -> R::Lanes<S> {
+        let angle = constant::<S, R>(s, 3.0) * position;
+        R::Lanes::<S>::select(is_narrow::<S, R>(position, velocity), R::through_f32(angle), angle)
+    }
+
     #[inline(always)]
     fn step<S: Simd, R: Real>(
         &self,
         s: S,
         [position, velocity, ..]: State<R::Lanes<S>>,
+        [_, cosine]: [R::Lanes<S>; 2],
         action: R::Lanes<S>,
         single: bool,
     ) -> Moved<S, R> {
         let number = |x: f64| constant::<S, R>(s, x);
         let select = R::Lanes::<S>::select;
         let zero = number(0.0);
-        // In 32-bit lanes everything is narrow.
-        let narrow = position.eq(R::through_f32(position)).and(velocity.eq(R::through_f32(velocity)));
+        let narrow = is_narrow::<S, R>(position, velocity);
         let replaced = number(1.0).lt(action.abs());
         let is_single = if single { narrow } else { narrow.and(replaced) };
         let round = |x: R::Lanes<S>| select(is_single, R::through_f32(x), x);
         let bound = |x: f64| round(number(x));
 
-        let angle = number(3.0) * position;
-        let (_, cosine) = R::sin_cos(s, select(narrow, R::through_f32(angle), angle));
         let force = clip(action, number(-1.0), number(1.0));
         let slope = number(GRAVITY) * cosine;
         let mut pull = force * number(POWER) - slope;

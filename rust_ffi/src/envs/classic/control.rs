@@ -40,7 +40,7 @@ pub enum Choice {
 pub type Row = (&'static str, &'static str, Value, &'static str, &'static str);
 
 /// The rules of one environment, over lanes.
-pub trait Control: Send + Sync + Sized + 'static {
+pub trait Control: Clone + Send + Sync + Sized + 'static {
     /// The id, `Name-vN`.
     const ID: &'static str;
     /// One sentence.
@@ -51,6 +51,8 @@ pub trait Control: Send + Sync + Sized + 'static {
     const COLUMNS: &'static [(&'static str, &'static str, &'static str)];
     /// Name, lowest and highest value (None: unbounded) of everything seen.
     const OBSERVED: &'static [(&'static str, Option<f64>, Option<f64>)];
+    /// How many numbers are seen.
+    const SEEN: usize = Self::OBSERVED.len();
     /// What can be done.
     const ACTION: Choice;
     /// A rough time of one step of one environment.
@@ -76,9 +78,23 @@ pub trait Control: Send + Sync + Sized + 'static {
     const DRAWS: usize;
     /// The state at the start of an episode, from numbers that are uniform in [0, 1).
     fn start(&self, drawn: State<f64>, options: [f64; 2]) -> State<f64>;
-    /// One step. `single` tells that the caller's actions are 32-bit floats.
-    fn step<S: Simd, R: Real>(&self, s: S, state: State<R::Lanes<S>>, action: R::Lanes<S>, single: bool)
-        -> Moved<S, R>;
+    /// Whether a step needs a sine or cosine of [`Control::angle`].
+    const TURNS: bool = false;
+    /// The angle whose sine and cosine a step needs. They are found beforehand.
+    #[inline(always)]
+    fn angle<S: Simd, R: Real>(&self, _: S, state: &State<R::Lanes<S>>) -> R::Lanes<S> {
+        state[0]
+    }
+    /// One step. `turned` is the sine and cosine of the angle, if any; `single` tells that the caller's actions are 32-bit
+    /// floats.
+    fn step<S: Simd, R: Real>(
+        &self,
+        s: S,
+        state: State<R::Lanes<S>>,
+        turned: [R::Lanes<S>; 2],
+        action: R::Lanes<S>,
+        single: bool,
+    ) -> Moved<S, R>;
     /// What is seen of a state.
     fn observe<S: Simd, R: Real>(&self, s: S, state: &State<R::Lanes<S>>) -> Seen<R::Lanes<S>>;
     /// Whether the first observation of an episode is evaluated otherwise; see [`Control::see_first`].

@@ -3,7 +3,7 @@
 
 use super::control::{Choice, Control, State, MOST_STATE};
 use crate::engine::actions::Actions;
-use crate::engine::columns::{Columns, Dtype, Element};
+use crate::engine::columns::{try_vec, Columns, Dtype, Element};
 use crate::engine::config::{kind, Config};
 use crate::engine::draws;
 use crate::engine::error::{did_you_mean, Error, Result, Status};
@@ -140,11 +140,15 @@ fn read_options<G: Control, R: Real>(options: &Value) -> Result<[f64; 2]> {
 impl<G: Control, R: Real + Element> Environment for Classic<G, R> {
     type Obs = f32;
     type Reward = R;
-    /// Actions in the working precision.
-    type Scratch = Vec<R>;
+    /// One, or none before there was need of it.
+    type Scratch = Vec<Tile<R>>;
 
     fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    fn scratch(&self) -> Result<Vec<Tile<R>>> {
+        try_vec(1, Tile::ZERO)
     }
 
     fn clips_actions(&self) -> bool {
@@ -174,6 +178,8 @@ impl<G: Control, R: Real + Element> Environment for Classic<G, R> {
         }
     }
 
+    const ONE_PASS: bool = true;
+
     fn step(&self, turn: Turn<'_, '_, Self>) {
         simd::run(turn.level, Step { env: self, turn });
     }
@@ -186,7 +192,7 @@ impl<G: Control, R: Real + Element> Environment for Classic<G, R> {
         let columns = state.first::<R, MOST_STATE>();
         for &row in rows {
             let row = row as usize;
-            let out = &mut out[row * G::OBSERVED.len()..(row + 1) * G::OBSERVED.len()];
+            let out = &mut out[row * G::SEEN..(row + 1) * G::SEEN];
             self.observe_one(&columns, row, out);
             self.retouch(&columns, clock, row, out);
         }
@@ -244,7 +250,7 @@ struct Step<'s, 'a, 'b, G: Control, R: Real + Element> {
     turn: Turn<'a, 'b, Classic<G, R>>,
 }
 
-/// The actions in working precision: integers and floats alike, by loops that the compiler turns into lanes.
+/// Actions in working precision: integers and floats alike, by loops that the compiler turns into lanes.
 #[inline(always)]
 fn read_actions<R: Real>(actions: Actions<'_>, to: &mut [R]) {
     match actions {
@@ -255,33 +261,111 @@ fn read_actions<R: Real>(actions: Actions<'_>, to: &mut [R]) {
     }
 }
 
+/// Rows that go through all parts of a step before the next: what one part writes, the next finds in the first cache.
+const TILE: usize = 256;
+
+/// What one part of a step leaves to the next.
+#[derive(Clone)]
+#[repr(align(64))]
+pub struct Tile<R> {
+    /// Actions in working precision.
+    played: [R; TILE],
+    sines: [R; TILE],
+    cosines: [R; TILE],
+}
+
+impl<R: Real> Tile<R> {
+    const ZERO: Self = Tile { played: [R::ZERO; TILE], sines: [R::ZERO; TILE], cosines: [R::ZERO; TILE] };
+}
+
 impl<G: Control, R: Real + Element> Kernel for Step<'_, '_, '_, G, R> {
     type Output = ();
 
+    /// Loops that are short, for a CPU looks ahead about as far as one of their passes: the longer a pass, the less of the
+    /// next can fill the time in which a division or a polynomial waits for itself.
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Step { env, turn } = self;
-        let rows = turn.rows;
-        let actions = turn.scratch;
-        actions.resize(rows, R::ZERO);
-        read_actions(turn.actions, actions);
-        let single = turn.actions.dtype() == Dtype::Float32;
-        let columns = turn.state.first_mut::<R, MOST_STATE>();
-        let (rewards, terminated) = (&mut *turn.rewards, &mut *turn.terminated);
-        simd::for_registers!(rows, R::Lanes::<S>::WIDTH, |range| {
-            let load = |from: &[R]| R::Lanes::<S>::load_or(s, from, R::ZERO);
-            let mut state = [R::Lanes::<S>::splat(s, R::ZERO); MOST_STATE];
-            for k in 0..G::COLUMNS.len() {
-                state[k] = load(&columns[k][range.clone()]);
+        // A copy: the compiler knows that no array holds it.
+        let game = self.env.game.clone();
+        let Turn { rows, state, scratch, actions, mut tally, observations, .. } = self.turn;
+        if scratch.is_empty() {
+            scratch.push(Tile::ZERO);
+        }
+        let Some(Tile { played, sines, cosines }) = scratch.first_mut() else { return };
+        let mut columns = state.first_mut::<R, MOST_STATE>();
+        let single = actions.dtype() == Dtype::Float32;
+        let width = R::Lanes::<S>::WIDTH;
+        let load = |from: &[R]| R::Lanes::<S>::load_or(s, from, R::ZERO);
+        for first in (0..rows).step_by(TILE) {
+            let tile = first..(first + TILE).min(rows);
+            read_actions(actions.slice(tile.clone()), played);
+            let columns = columns.each_mut().map(|column| column.get_mut(tile.clone()).unwrap_or_default());
+            if G::TURNS {
+                simd::for_registers!(tile.len(), width, |range| {
+                    let angle = game.angle::<S, R>(s, &load_state::<S, G, R>(s, &columns, range.clone()));
+                    let (sine, cosine) = R::sin_cos(s, angle);
+                    sine.store(&mut sines[range.clone()]);
+                    cosine.store(&mut cosines[range]);
+                });
             }
-            let moved = env.game.step::<S, R>(s, state, load(&actions[range.clone()]), single);
-            for k in 0..G::COLUMNS.len() {
-                moved.state[k].store(&mut columns[k][range.clone()]);
-            }
-            moved.reward.store(&mut rewards[range.clone()]);
-            moved.terminated.store_flags(&mut terminated[range.clone()]);
-        });
+            let (rewards, terminated) = (&mut tally.rewards[tile.clone()], &mut tally.terminated[tile.clone()]);
+            simd::for_registers!(tile.len(), width, |range| {
+                let state = load_state::<S, G, R>(s, &columns, range.clone());
+                let turned = [load(&sines[range.clone()]), load(&cosines[range.clone()])];
+                let moved = game.step::<S, R>(s, state, turned, load(&played[range.clone()]), single);
+                for k in 0..G::COLUMNS.len() {
+                    moved.state[k].store(&mut columns[k][range.clone()]);
+                }
+                moved.reward.store(&mut rewards[range.clone()]);
+                moved.terminated.store_flags(&mut terminated[range]);
+            });
+            observe(s, &game, &columns, &mut observations[tile.start * G::SEEN..tile.end * G::SEEN]);
+            tally.count(tile);
+        }
     }
+}
+
+#[inline(always)]
+fn load_state<S: Simd, G: Control, R: Real>(
+    s: S,
+    columns: &[impl std::ops::Deref<Target = [R]>; MOST_STATE],
+    rows: Range<usize>,
+) -> State<R::Lanes<S>> {
+    let mut state = [R::Lanes::<S>::splat(s, R::ZERO); MOST_STATE];
+    for k in 0..G::COLUMNS.len() {
+        state[k] = R::Lanes::<S>::load_or(s, &columns[k][rows.clone()], R::ZERO);
+    }
+    state
+}
+
+/// Writes what is seen of the rows of some columns.
+#[inline(always)]
+fn observe<S: Simd, G: Control, R: Real>(
+    s: S,
+    game: &G,
+    columns: &[impl std::ops::Deref<Target = [R]>; MOST_STATE],
+    out: &mut [f32],
+) {
+    let rows = out.len() / G::SEEN;
+    simd::for_registers!(rows, S::F32::WIDTH, |range| {
+        let mut parts = [[R::Lanes::<S>::splat(s, R::ZERO); MOST_COLUMNS]; 2];
+        for part in 0..R::PARTS {
+            let start = range.start + part * R::Lanes::<S>::WIDTH;
+            let rows = start.min(range.end)..(start + R::Lanes::<S>::WIDTH).min(range.end);
+            parts[part] = game.observe::<S, R>(s, &load_state::<S, G, R>(s, columns, rows));
+        }
+        let mut seen = [S::F32::splat(s, 0.0); MOST_COLUMNS];
+        for k in 0..G::SEEN {
+            seen[k] = R::narrow(s, [parts[0][k], parts[1][k]]);
+        }
+        let to = &mut out[range.start * G::SEEN..range.end * G::SEEN];
+        match G::SEEN {
+            2 => S::F32::store_rows::<2>(&seen, to),
+            3 => S::F32::store_rows::<3>(&seen, to),
+            4 => S::F32::store_rows::<4>(&seen, to),
+            _ => S::F32::store_rows::<6>(&seen, to),
+        }
+    });
 }
 
 struct Observe<'a, G, R> {
@@ -297,35 +381,11 @@ impl<G: Control, R: Real + Element> Kernel for Observe<'_, G, R> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let width = G::OBSERVED.len();
-        let first_row = self.rows.start;
         let columns = self.state.first::<R, MOST_STATE>();
-        let out = self.out;
-        simd::for_registers!(self.rows.len(), S::F32::WIDTH, |range| {
-            let mut parts = [[R::Lanes::<S>::splat(s, R::ZERO); MOST_COLUMNS]; 2];
-            for part in 0..R::PARTS {
-                let start = first_row + range.start + part * R::Lanes::<S>::WIDTH;
-                let end = (start + R::Lanes::<S>::WIDTH).min(first_row + range.end);
-                let mut state = [R::Lanes::<S>::splat(s, R::ZERO); MOST_STATE];
-                for k in 0..G::COLUMNS.len() {
-                    state[k] = R::Lanes::<S>::load_or(s, columns[k].get(start..end).unwrap_or(&[]), R::ZERO);
-                }
-                parts[part] = self.env.game.observe::<S, R>(s, &state);
-            }
-            let mut seen = [S::F32::splat(s, 0.0); MOST_COLUMNS];
-            for k in 0..width {
-                seen[k] = R::narrow(s, [parts[0][k], parts[1][k]]);
-            }
-            let to = &mut out[range.start * width..range.end * width];
-            match width {
-                2 => S::F32::store_rows::<2>(&seen, to),
-                3 => S::F32::store_rows::<3>(&seen, to),
-                4 => S::F32::store_rows::<4>(&seen, to),
-                _ => S::F32::store_rows::<6>(&seen, to),
-            }
-        });
+        let rows = self.rows.clone();
+        observe(s, &self.env.game, &columns.map(|column| column.get(rows.clone()).unwrap_or_default()), self.out);
         if G::SEES_FIRST {
-            for (row, out) in self.rows.zip(out.chunks_exact_mut(width)) {
+            for (row, out) in self.rows.zip(self.out.chunks_exact_mut(G::SEEN)) {
                 self.env.retouch(&columns, self.clock, row, out);
             }
         }

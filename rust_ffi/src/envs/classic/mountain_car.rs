@@ -62,17 +62,23 @@ impl Control for MountainCar {
         [uniform(drawn[0], options), 0.0, 0.0, 0.0]
     }
 
+    const TURNS: bool = true;
+    #[inline(always)]
+    fn angle<S: Simd, R: Real>(&self, s: S, &[position, ..]: &State<R::Lanes<S>>) -> R::Lanes<S> {
+        constant::<S, R>(s, 3.0) * position
+    }
+
     #[inline(always)]
     fn step<S: Simd, R: Real>(
         &self,
         s: S,
         [position, velocity, ..]: State<R::Lanes<S>>,
+        [_, cosine]: [R::Lanes<S>; 2],
         action: R::Lanes<S>,
         _single: bool,
     ) -> Moved<S, R> {
         let number = |x: f64| constant::<S, R>(s, x);
         let zero = number(0.0);
-        let (_, cosine) = R::sin_cos(s, number(3.0) * position);
         let push = (action - number(1.0)) * number(FORCE) + cosine * number(-GRAVITY);
         let velocity = clip(velocity + push, number(-MAX_SPEED), number(MAX_SPEED));
         let position = clip(position + velocity, number(LOW), number(HIGH));

@@ -69,12 +69,19 @@ impl Control for Pendulum {
         [uniform(drawn[0], [-x, x]), uniform(drawn[1], [-y, y]), 0.0, 0.0]
     }
 
+    const TURNS: bool = true;
+    #[inline(always)]
+    fn angle<S: Simd, R: Real>(&self, _: S, &[theta, ..]: &State<R::Lanes<S>>) -> R::Lanes<S> {
+        theta
+    }
+
     /// The two products with the torque are rounded to the precision of the actions, as Gymnasium's are.
     #[inline(always)]
     fn step<S: Simd, R: Real>(
         &self,
         s: S,
         [theta, theta_dot, ..]: State<R::Lanes<S>>,
+        [sine, _]: [R::Lanes<S>; 2],
         action: R::Lanes<S>,
         single: bool,
     ) -> Moved<S, R> {
@@ -86,7 +93,6 @@ impl Control for Pendulum {
 
         let angle = R::floored_remainder(s, theta + number(PI), R::from_f64(2.0 * PI)) - number(PI);
         let cost = angle * angle + number(0.1) * (theta_dot * theta_dot) + effort;
-        let (sine, _) = R::sin_cos(s, theta);
         let theta_dot = theta_dot + (number(3.0 * self.g / 2.0) * sine + turn) * number(DT);
         let theta_dot = clip(theta_dot, number(-MAX_SPEED), number(MAX_SPEED));
         let theta = theta + theta_dot * number(DT);

@@ -7,6 +7,7 @@ use super::params::Options;
 use super::storage::Exchange;
 use crate::engine::actions::Actions;
 use crate::engine::columns::{Columns, Dtype, Element};
+use crate::engine::tally::Tally;
 use crate::engine::vec_env::{Infos, Turn};
 use crate::simd::{self, Kernel, Real, Simd};
 
@@ -113,7 +114,8 @@ fn strip_rows(agents: usize) -> usize {
 /// One hour of generators alone: strips of the block go through the batch kernels.
 #[inline(always)]
 fn step_hour<S: Simd, R: Real + Element>(s: S, market: &Market<R>, turn: Turn<'_, '_, Market<R>>) {
-    let Turn { rows, state, scratch: work, clock, actions, rewards, terminated, infos, .. } = turn;
+    let Turn { rows, state, scratch: work, actions, tally, infos, .. } = turn;
+    let Tally { clock, rewards, terminated, .. } = tally;
     let agents = market.options.params.num_agents();
     let learners = market.seats.learners.len();
     let wanted = infos.wanted();
@@ -238,7 +240,8 @@ impl<R: Real + Element> Market<R> {
 /// Hours with a battery, or whole days: market by market.
 #[inline(always)]
 fn step_rows<S: Simd, R: Real + Element>(s: S, market: &Market<R>, turn: Turn<'_, '_, Market<R>>) {
-    let Turn { rows, state, scratch: work, clock, actions, rewards, terminated, infos, .. } = turn;
+    let Turn { rows, state, scratch: work, actions, tally, infos, .. } = turn;
+    let Tally { clock, rewards, terminated, .. } = tally;
     let params = &market.options.params;
     let (hours, agents, n) = (params.hours(), params.num_agents(), params.num_generators());
     let learners = &market.seats.learners;

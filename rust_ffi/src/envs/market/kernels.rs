@@ -221,21 +221,22 @@ pub fn run_many<R: Real>(
     mut results: Results<'_, R>,
 ) {
     let n = offers.num_generators;
-    let parts = threads::parts_for(num_threads, offers.len(), offers.len() * (2 + n + n * n / 50));
-    let rows_each = offers.len().div_ceil(parts).next_multiple_of(16);
-    let mut tasks = Vec::with_capacity(parts);
+    let count = threads::threads_for(num_threads, offers.len(), offers.len() * (2 + n + n * n / 50));
+    let pieces = if count == 1 { 1 } else { count * threads::PIECES };
+    let rows_each = offers.len().div_ceil(pieces).next_multiple_of(16);
+    let mut tasks = Vec::with_capacity(pieces);
     let mut first = 0;
     while first < offers.len() {
-        let count = rows_each.min(offers.len() - first);
-        let mine = results.split_off_front(count, n);
+        let rows = rows_each.min(offers.len() - first);
+        let mine = results.split_off_front(rows, n);
         let own_costs = costs.map(|c| Costs {
-            costs: if c.costs.len() == n { c.costs } else { &c.costs[first * n..(first + count) * n] },
+            costs: if c.costs.len() == n { c.costs } else { &c.costs[first * n..(first + rows) * n] },
             terms: c.terms,
         });
-        tasks.push(Some(ManyMarkets { rules, offers: offers.rows(first, count), costs: own_costs, results: mine }));
-        first += count;
+        tasks.push(Some(ManyMarkets { rules, offers: offers.rows(first, rows), costs: own_costs, results: mine }));
+        first += rows;
     }
-    threads::for_each(&mut tasks, |task| {
+    threads::for_each(count, &mut tasks, |task| {
         if let Some(many) = task.take() {
             simd::run(level, many);
         }

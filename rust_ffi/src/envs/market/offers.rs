@@ -50,19 +50,19 @@ impl<'a, R: Real> Offers<'a, R> {
         Error::check_length("bids", self.bids.len(), expected)?;
         Error::check_length("quantities", self.quantities.len(), expected)?;
         // Reading a number takes a fraction of a nanosecond.
-        let parts = threads::parts_for(num_threads, self.len(), expected / 4);
-        if parts <= 1 {
+        let count = threads::threads_for(num_threads, self.len(), expected / 4);
+        if count <= 1 {
             if simd::run(level, AreValid(*self)) {
                 return Ok(());
             }
             return self.find_offender(batched);
         }
-        let rows_each = self.len().div_ceil(parts);
+        let rows_each = self.len().div_ceil(count * threads::PIECES);
         let mut tasks: Vec<_> = (0..self.len())
             .step_by(rows_each)
             .map(|first| (AreValid(self.rows(first, rows_each.min(self.len() - first))), false))
             .collect();
-        threads::for_each(&mut tasks, |(part, valid)| *valid = simd::run(level, *part));
+        threads::for_each(count, &mut tasks, |(part, valid)| *valid = simd::run(level, *part));
         if tasks.iter().all(|(_, valid)| *valid) {
             return Ok(());
         }
