@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 # How a row names what `apart` measures.
-LIMIT = "two halves apart: the machine's limit"
+LIMIT = "2 halves apart"
 
 MIN_ROUNDS = 7
 BLOCK_SECONDS = 0.004  # long enough that the clock's own cost and one interrupt do not show

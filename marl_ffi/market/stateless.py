@@ -35,6 +35,8 @@ from .native import Market, new_params
 Array = npt.NDArray[Any]
 
 _F64 = np.dtype(np.float64)
+# Of a `memoryview`, which takes an array of its own type in half of the time that an array needs for it.
+_ALL = slice(None)
 _MOST_BORROWED = 4096  # numbers in the largest array that is copied to a borrowed one
 _MOST_KINDS = 256  # kinds of markets that wait at the same time
 
@@ -74,27 +76,35 @@ def market_clearing(bids: ArrayLike, quantities: ArrayLike, demand: float) -> tu
         if n != k or bids.dtype is not _F64 or quantities.dtype is not _F64:  # type: ignore[union-attr]
             raise LookupError
         shelf = _clearing[n]
-        entry = shelf.pop()
+        to_bids, to_quantities, clear, copy_cleared = entry = shelf.pop()
+        to_bids[_ALL] = bids
+        to_quantities[_ALL] = quantities
     except (AttributeError, TypeError, ValueError, LookupError):
-        bids, quantities, shelf, entry = _lend_market(bids, quantities)
-    to_bids, to_quantities, clear, cleared = entry
-    to_bids[:] = bids
-    to_quantities[:] = quantities
+        shelf, entry = _lend_market(bids, quantities)
+        _, _, clear, copy_cleared = entry
     price = clear(demand)
-    cleared = cleared.copy()
+    cleared = copy_cleared()
     shelf.append(entry)
     return price, cleared
 
 
-def _lend_market(bids: ArrayLike, quantities: ArrayLike) -> tuple[Array, Array, list[_Entry], _Entry]:
+def _lend_market(bids: ArrayLike, quantities: ArrayLike) -> tuple[list[_Entry], _Entry]:
+    """A market with these bids and quantities in it, and where to put it back."""
     b, q = as_arrays(1, bids=bids, quantities=quantities)
     check_shapes(b, q)
     shelf = _shelf(_clearing, len(b) if b.dtype == _F64 else (len(b), "float32")) if len(b) <= _MOST_BORROWED else []
     try:
-        return b, q, shelf, shelf.pop()
+        entry = shelf.pop()
     except IndexError:
         market = Market(len(b), dtype=b.dtype)
-        return b, q, shelf, (market.bids, market.quantities, market.clear, market.q_cleared)
+        entry = (market.bids.data, market.quantities.data, market.clear, market.q_cleared.copy)
+    _copy_to(entry, b, q)
+    return shelf, entry
+
+
+def _copy_to(entry: _Entry, *arrays: Array) -> None:
+    for to, array in zip(entry, arrays, strict=False):
+        np.asarray(to)[:] = array
 
 
 def environment_step(
@@ -117,23 +127,24 @@ def environment_step(
         ):
             raise LookupError
         shelf = _stepping[n, lambda_bid_penalty, unit_lol_penalty, demand_scale, cost_scale, time_horizon]
-        entry = shelf.pop()
+        to_bids, to_quantities, to_costs, step, copy_cleared, copy_rewards = entry = shelf.pop()
+        to_bids[_ALL] = bids
+        to_quantities[_ALL] = quantities
+        to_costs[_ALL] = costs
     except (AttributeError, TypeError, ValueError, LookupError):
         settings = (lambda_bid_penalty, unit_lol_penalty, demand_scale, cost_scale, time_horizon)
-        bids, quantities, costs, shelf, entry = _lend_step(bids, quantities, costs, demand, settings)
-    to_bids, to_quantities, to_costs, step, cleared, rewards = entry
-    to_bids[:] = bids
-    to_quantities[:] = quantities
-    to_costs[:] = costs
+        shelf, entry = _lend_step(bids, quantities, costs, demand, settings)
+        _, _, _, step, copy_cleared, copy_rewards = entry
     price = step(demand)
-    cleared, rewards = cleared.copy(), rewards.copy()
+    cleared, rewards = copy_cleared(), copy_rewards()
     shelf.append(entry)
     return price, cleared, rewards
 
 
 def _lend_step(
     bids: ArrayLike, quantities: ArrayLike, costs: ArrayLike, demand: Any, settings: tuple[Any, ...]
-) -> tuple[Array, Array, Array, list[_Entry], _Entry]:
+) -> tuple[list[_Entry], _Entry]:
+    """As `_lend_market`, with costs and settings."""
     b, q, c = as_arrays(1, bids=bids, quantities=quantities, costs=costs)
     check_shapes(b, q, c)
     try:
@@ -150,8 +161,10 @@ def _lend_step(
         entry = shelf.pop()
     except IndexError:
         market = Market(len(b), dtype=b.dtype, **vars(checked))
-        entry = (market.bids, market.quantities, market.costs, market.step, market.q_cleared, market.rewards)
-    return b, q, c, shelf, entry
+        buffers = (market.bids.data, market.quantities.data, market.costs.data)
+        entry = (*buffers, market.step, market.q_cleared.copy, market.rewards.copy)
+    _copy_to(entry, b, q, c)
+    return shelf, entry
 
 
 def market_clearing_batch(

@@ -123,16 +123,20 @@ impl Share {
         self.take(|first, end| (end - 1, first, end - 1))
     }
 
+    /// `choose` makes of the ends of what is left which one to take, and the ends of what is left then.
     fn take(&self, choose: impl Fn(u64, u64) -> (u64, u64, u64)) -> Option<usize> {
-        let split = |both: u64| (both & u64::from(u32::MAX), both >> 32);
-        let rest = |both: u64| {
-            let (first, end) = split(both);
-            let (_, first, end) = (first < end).then(|| choose(first, end))?;
-            Some(first | end << 32)
-        };
-        let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok()?;
-        let (first, end) = split(before);
-        Some(choose(first, end).0 as usize)
+        let mut both = self.0.load(Ordering::Relaxed);
+        loop {
+            let (first, end) = (both & u64::from(u32::MAX), both >> 32);
+            if first >= end {
+                return None;
+            }
+            let (taken, first, end) = choose(first, end);
+            match self.0.compare_exchange_weak(both, first | end << 32, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Some(taken as usize),
+                Err(now) => both = now,
+            }
+        }
     }
 }
 
