@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 RUST_SOURCES := $(shell find rust_ffi/src -name '*.rs') $(MANIFEST) rust_ffi/Cargo.lock
 BUILD_INPUTS := setup.py pyproject.toml include/marl_ffi.h $(RUST_SOURCES)
 
-.PHONY: help demo test build-ahead test-rust test-python browser-test wasm fuzz races miri memcheck arm-lint arm-test header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish install uninstall examples-test clean
+.PHONY: help demo test build-ahead test-rust test-python browser-test wasm fuzz asan races miri memcheck arm-lint arm-test header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish install uninstall examples-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,13 +62,20 @@ fuzz: ## attack the library, guided by coverage (cargo-fuzz and nightly Rust; FU
 	    (cd rust_ffi && cargo $(NIGHTLY) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=600) || exit 1; \
 	done
 
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+
+asan: ## variations of what fuzzing kept, AddressSanitizer in the library (nightly Rust; CASES=1000 per target)
+	RUSTFLAGS="-Zsanitizer=address" MARL_FFI_FUZZ_CASES=$(or $(CASES),1000) \
+	    cargo $(NIGHTLY) test --locked --manifest-path $(MANIFEST) --target $(HOST) \
+	    --target-dir rust_ffi/target/asan --test fuzz
+
 races: ## the pool of threads and busy handles under ThreadSanitizer (nightly Rust with rust-src)
 	RUSTFLAGS="-Zsanitizer=thread" cargo $(NIGHTLY) test --locked --manifest-path $(MANIFEST) -Zbuild-std \
-	    --target $(shell rustc -vV | sed -n 's/^host: //p') --target-dir rust_ffi/target/races --test threads
+	    --target $(HOST) --target-dir rust_ffi/target/races --test threads
 
 miri: ## scalar paths, handles and threads in Miri, which sees undefined behaviour (nightly Rust with miri)
-	MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks -Zmiri-tree-borrows -Zmiri-env-set=MARL_FFI_SIMD=scalar" \
-	    MARL_FFI_FUZZ_CASES=$(or $(CASES),20) \
+	MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks -Zmiri-tree-borrows -Zmiri-permissive-provenance \
+	    -Zmiri-env-set=MARL_FFI_SIMD=scalar" MARL_FFI_FUZZ_CASES=$(or $(CASES),4) \
 	    cargo $(NIGHTLY) miri test --locked --manifest-path $(MANIFEST) --test threads --test fuzz
 
 memcheck: $(VENV)/.test ## the C programs under Valgrind

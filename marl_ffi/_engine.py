@@ -51,7 +51,7 @@ class NativeEngine:
         _, self._lib = _library.get()
         self._handle = _library.new_handle(
             "marl_vec_env", _library.c_text(env_id), _library.to_json(dict(config)), num_envs, num_threads or 0,
-            _MODES[autoreset_mode],
+            _MODES[autoreset_mode], size=(num_envs + 16) << 10,
         )  # fmt: skip
         self.num_envs = num_envs
         spec = json.loads(_library.text_of(self._lib.marl_vec_env_spec, self._handle))

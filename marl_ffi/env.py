@@ -216,7 +216,8 @@ class ElectricityMarketEnv(EngineEnv):
         """
         out, infos = self._engine.out, self._engine.out.infos
         door = ActionDoor(self._engine, self.action_space)
-        view, run_view = door.view, door.run
+        view, (step_engine, (handle, io, nothing), explain) = door.view, door.bare
+        whole = slice(None)
         observation, read_info = out.observations[self._place].copy, self._read_info
         reward = flat_view(out.rewards)
         terminated, truncated = flat_view(out.terminations), flat_view(out.truncations)
@@ -237,11 +238,12 @@ class ElectricityMarketEnv(EngineEnv):
                 play(action, True)
             else:
                 try:
-                    view[:] = action
+                    view[whole] = action
                 except (TypeError, ValueError):
                     play(action, False)
                 else:
-                    run_view()
+                    if step_engine(handle, io, nothing):
+                        explain()
             return (
                 observation(), reward[0], terminated[0], truncated[0],
                 {

@@ -6,6 +6,7 @@ thread of an AMD EPYC, about 870,000 nights per second.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bucket_brigade import ARCHETYPES, CORE_SCENARIOS, FitnessEvaluator, PayoffEvaluator, run_heuristic_episodes
-from .bench import Case, Race
+from .bench import LIMIT, Case, Race, apart
 
 __all__ = ["cases"]
 
@@ -37,6 +38,8 @@ def cases() -> list[Case]:
     ]  # fmt: skip
     work = f"run_heuristic_episodes, {MANY} seeds, 2 threads"
     rows.append(Case("brigade", work, "4", "1 thread", _threads, 1.8, 1.95, True))
+    work = f"run_heuristic_episodes, {MANY} seeds, {LIMIT}"
+    rows.append(Case("brigade", work, "4", "1 thread", partial(_threads, halves=True)))
     work, against = "payoff_matrix, 5 x 5, 1000 simulations, 2 threads", f"a limit of {MATRIX_LIMIT} s"
     rows.append(Case("brigade", work, "4", against, _matrix, 1.0, 2.0, True))
     rows.append(Case("brigade", "fitness of 50, 20 games each, 1 thread", "4", "one by one", _fitness))
@@ -75,18 +78,22 @@ def _nights(decisions: str) -> Race:
     return Race(play, play, nights, agree, elsewhere=ORIGINAL_NIGHT)
 
 
-def _threads() -> Race:
+def _threads(halves: bool = False) -> Race:
     profile, inputs = _profile(*NAMES[:4]), _seeds(MANY)
 
-    def play(threads: int) -> list[Any]:
-        return [run_heuristic_episodes("default", profile, seeds, num_threads=threads) for seeds in inputs]
+    def play(threads: int, part: slice = slice(None)) -> list[Any]:
+        return [run_heuristic_episodes("default", profile, seeds[part], num_threads=threads) for seeds in inputs]
 
     def agree() -> None:
         for two, one in zip(play(2), play(1)):
             for mine, other in zip(two, one):
                 np.testing.assert_array_equal(mine, other)
 
-    return Race(partial(play, 2), partial(play, 1), len(inputs), agree)
+    middle = MANY // 2
+    ours: Callable[[], object] = partial(play, 2)
+    if halves:
+        ours = apart(partial(play, 1, slice(middle)), partial(play, 1, slice(middle, None)))
+    return Race(ours, partial(play, 1), len(inputs), agree)
 
 
 def _matrix() -> Race:

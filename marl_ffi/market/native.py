@@ -103,7 +103,8 @@ class Market:
         self.dtype = _dtype(dtype)
         self.num_generators = n = int(num_generators)
         _, lib = _library.get()
-        handle = _library.new_handle("marl_market", n, _DTYPES[self.dtype], new_params(settings, rules))
+        params = new_params(settings, rules)
+        handle = _library.new_handle("marl_market", n, _DTYPES[self.dtype], params, size=(n + 200) * 100)
         arrays = (view(lib.marl_market_data(handle, k), n, self.dtype, handle) for k in range(5))
         self._bids, self._quantities, self._costs, self._q_cleared, self._rewards = arrays
         # Put on the instance, where a call finds them without a bound method in between.
@@ -204,7 +205,7 @@ class Observer:
         handle = _library.new_handle(
             "marl_observer", name.encode(), pointer(profile, "float64"), profile.size, pointer(fleet, "float64"),
             pointer(prices, "float64"), fleet.size, -1 if agent_index is None else agent_index,
-            _DTYPES[np.dtype(self.dtype)],
+            _DTYPES[np.dtype(self.dtype)], size=(profile.size + fleet.size + 100) * 100,
         )  # fmt: skip
         count = int(lib.marl_observer_len(handle))
         obs = view(lib.marl_observer_data(handle), count, self.dtype, handle)

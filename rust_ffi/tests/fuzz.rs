@@ -112,7 +112,12 @@ fn replay(target: &str, run: fn(&[u8]), cases: u64) {
     if std::env::var("MARL_FFI_FUZZ_TARGET").is_ok_and(|only| only != target) {
         return;
     }
-    let corpus = corpus(target);
+    let mut corpus = corpus(target);
+    if cfg!(miri) {
+        // A thousand times slower: the shortest ones.
+        corpus.sort_by_key(|(_, bytes)| bytes.len());
+        corpus.truncate(4);
+    }
     let replay_corpus = || {
         for (name, bytes) in &corpus {
             let _case = Case(name, bytes);

@@ -280,7 +280,7 @@ impl<E: Environment> Block<E> {
         } else {
             over.clear();
         }
-        let (limit, mut some_done) = (settings.max_episode_steps, false);
+        let mut some_done = false;
         if E::ONE_PASS {
             self.rest(&over);
         }
@@ -292,15 +292,12 @@ impl<E: Environment> Block<E> {
             rngs: &mut self.rngs,
             phases: &self.phases,
             actions,
-            tally: Tally {
-                limit,
-                clock: &mut self.clock,
-                returns: &mut self.returns,
-                rewards: out.rewards,
-                terminated: out.terminations,
-                truncated: out.truncations,
-                some_done: &mut some_done,
-            },
+            tally: Tally::new(
+                settings,
+                (&mut self.clock, &mut self.returns),
+                (out.rewards, out.terminations, out.truncations),
+                &mut some_done,
+            ),
             observations: out.observations,
             infos: &mut out.infos,
         });
@@ -313,16 +310,15 @@ impl<E: Environment> Block<E> {
             // What was written of rows that were reset instead.
             env.observe_rows(&self.state, &self.clock, &over, out.observations);
         } else {
-            let tally = Tally {
-                limit,
-                clock: &mut self.clock,
-                returns: &mut self.returns,
-                rewards: out.rewards,
-                terminated: out.terminations,
-                truncated: out.truncations,
-                some_done: &mut some_done,
-            };
-            simd::run(settings.level, tally);
+            simd::run(
+                settings.level,
+                Tally::new(
+                    settings,
+                    (&mut self.clock, &mut self.returns),
+                    (out.rewards, out.terminations, out.truncations),
+                    &mut some_done,
+                ),
+            );
             env.observe(settings.level, &self.state, &self.clock, 0..self.rows, out.observations);
         }
         self.ended = over;

@@ -1,27 +1,38 @@
 //! What the engine counts in every row of a step: clocks, truncations and returns.
 
+use super::block::Settings;
 use crate::simd::{Kernel, Real, Simd};
 use std::ops::Range;
 
 /// The arrays of a step that counting reads and writes. Flags are 0 or 1.
 pub struct Tally<'a, R> {
     /// Steps after which an episode is truncated.
-    pub(super) limit: u32,
+    limit: u32,
     /// Steps made in each episode, before this one.
     pub clock: &'a mut [u32],
     /// Sum of rewards in each episode, `(rows, agents)`.
-    pub(super) returns: &'a mut [f64],
+    returns: &'a mut [f64],
     /// `(rows, agents)`; the rules write them.
     pub rewards: &'a mut [R],
     /// `(rows,)`; the rules write 1 where they end the episode.
     pub terminated: &'a mut [u8],
     /// `(rows,)`.
-    pub(super) truncated: &'a mut [u8],
+    truncated: &'a mut [u8],
     /// Whether an episode ended.
-    pub(super) some_done: &'a mut bool,
+    some_done: &'a mut bool,
 }
 
-impl<R: Real> Tally<'_, R> {
+impl<'a, R: Real> Tally<'a, R> {
+    /// Over clocks and returns, and rewards, terminations and truncations.
+    pub(super) fn new(
+        settings: Settings,
+        (clock, returns): (&'a mut [u32], &'a mut [f64]),
+        (rewards, terminated, truncated): (&'a mut [R], &'a mut [u8], &'a mut [u8]),
+        some_done: &'a mut bool,
+    ) -> Self {
+        Tally { limit: settings.max_episode_steps, clock, returns, rewards, terminated, truncated, some_done }
+    }
+
     /// Counts the step of some rows with a single agent, whose rewards and terminations are written. Plain loops, to be
     /// compiled for the registers of the kernel that calls.
     #[inline(always)]
