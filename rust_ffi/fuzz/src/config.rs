@@ -183,7 +183,8 @@ fn change_object(keys: &mut Map<String, Value>, input: &mut Input, depth: usize)
         1 => {
             // A slip of the pen.
             let mut slip = key.clone();
-            slip.insert(input.below(2).min(slip.len()), 'x');
+            let second = slip.char_indices().nth(1).map_or(slip.len(), |(at, _)| at);
+            slip.insert(if input.below(2) == 0 { 0 } else { second }, 'x');
             let value = keys.remove(&key).unwrap_or(Value::Null);
             keys.insert(slip, value);
         }
