@@ -292,7 +292,7 @@ fn step(batch: &mut Batch, input: &mut Input) -> Status {
     let mut arrays = batch.arrays(1, dtype, input.once_in(2));
     batch.fill_fine(&mut arrays, dtype, input.below(9) as u64);
     if input.once_in(8) {
-        spoil_actions(arrays.action_bytes(), dtype, input);
+        arrays.write_actions(|to| spoil_actions(to, dtype, input));
     }
     let tampered = input.once_in(2);
     if tampered {
@@ -315,7 +315,7 @@ fn rollout(batch: &mut Batch, input: &mut Input) -> Status {
     } else {
         batch.fill_fine(&mut arrays, dtype, input.below(9) as u64);
         if input.once_in(4) {
-            spoil_actions(arrays.action_bytes(), dtype, input);
+            arrays.write_actions(|to| spoil_actions(to, dtype, input));
         }
     }
     let mut asked = steps;

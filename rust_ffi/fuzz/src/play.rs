@@ -41,10 +41,11 @@ pub struct Arrays {
 }
 
 impl Arrays {
-    /// The actions, to write.
-    pub fn action_bytes(&mut self) -> &mut [u8] {
+    /// Has `write` write the actions; what points to them is made anew.
+    pub fn write_actions(&mut self, write: impl FnOnce(&mut [u8])) {
         let bytes = self.io.actions_bytes;
-        &mut bytemuck::cast_slice_mut(self.actions.get_mut())[..bytes]
+        write(&mut bytemuck::cast_slice_mut(self.actions.get_mut())[..bytes]);
+        self.io.actions = self.actions.pointer().cast_const().cast();
     }
 }
 
@@ -119,7 +120,7 @@ impl Batch {
 
     /// Writes actions that are allowed.
     pub fn fill_fine(&self, arrays: &mut Arrays, dtype: Dtype, seed: u64) {
-        fine_actions(&self.spec, arrays.action_bytes(), dtype, seed);
+        arrays.write_actions(|to| fine_actions(&self.spec, to, dtype, seed));
     }
 
     pub fn reset(&mut self, seed: u64) {
@@ -152,7 +153,7 @@ impl Batch {
         let mut arrays = self.arrays(1, dtype, infos);
         self.fill_fine(&mut arrays, dtype, seed);
         if input.once_in(4) {
-            spoil_actions(arrays.action_bytes(), dtype, input);
+            arrays.write_actions(|to| spoil_actions(to, dtype, input));
         }
         self.step(&mut arrays)
     }
