@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 RUST_SOURCES := $(shell find rust_ffi/src -name '*.rs') $(MANIFEST) rust_ffi/Cargo.lock
 BUILD_INPUTS := setup.py pyproject.toml include/marl_ffi.h $(RUST_SOURCES)
 
-.PHONY: help demo test build-ahead test-rust test-python browser-test wasm fuzz asan races miri memcheck arm-lint arm-test header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish install uninstall examples-test clean
+.PHONY: help demo test build-ahead test-rust test-python browser-test wasm fuzz asan races miri memcheck arm-std arm-lint arm-test header lint types bench wheel wheel-test asv-smoke asv-continuous asv-publish install uninstall examples-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,12 +86,13 @@ ARM := aarch64-unknown-linux-gnu
 ARM_CARGO = CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" cargo
 
-arm-lint: ## compile for 64-bit Arm, without linking (rustup's target is installed)
+arm-std: ## Rust's standard library for 64-bit Arm, by rustup
 	rustup target add $(ARM)
+
+arm-lint: arm-std ## compile for 64-bit Arm, without linking
 	cargo clippy --locked --all-targets --target $(ARM) --manifest-path $(MANIFEST) -- -D warnings
 
-arm-test: ## tests of the crate on an emulated 64-bit Arm, NEON included (a cross compiler and qemu-user)
-	rustup target add $(ARM)
+arm-test: arm-std ## tests of the crate on an emulated 64-bit Arm, NEON included (a cross compiler and qemu-user)
 	$(ARM_CARGO) test --locked --no-fail-fast --target $(ARM) --manifest-path $(MANIFEST)
 
 header: $(CBINDGEN) ## make include/marl_ffi.h again
