@@ -88,11 +88,11 @@ impl Stepping for Integers<'_> {
 }
 
 /// Most steps that [`choices_ahead`] draws for at a time.
-pub const MOST_AHEAD: usize = 8;
+pub(super) const MOST_AHEAD: usize = 8;
 
 /// For each generator the choices of some steps, `(steps, generators)`, each in [0, n) for an `n` of 2 to 256, as
 /// [`Pcg64::below`] draws them one after the other: a generator is fetched and put back once for all.
-pub fn choices_ahead(level: Level, rngs: &mut [Pcg64], n: u32, out: &mut [u8]) {
+pub(super) fn choices_ahead(level: Level, rngs: &mut [Pcg64], n: u32, out: &mut [u8]) {
     run_steps(level, ChoicesAhead { rngs, n, out });
 }
 

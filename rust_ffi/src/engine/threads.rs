@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const WORTH_A_THREAD: usize = 25_000;
 
 /// Pieces of a thread's share: enough that a slow thread is helped, few enough that handing them out does not show.
-pub const PIECES: usize = 8;
+pub(crate) const PIECES: usize = 8;
 
 /// How long a worker waits for the next call before it sleeps.
 const STAYS_AWAKE: Duration = Duration::from_micros(200);

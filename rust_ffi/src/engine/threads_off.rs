@@ -11,7 +11,7 @@ pub fn default_num_threads() -> usize {
 pub const MOST_THREADS: usize = 1;
 
 /// Pieces of a thread's share.
-pub const PIECES: usize = 1;
+pub(crate) const PIECES: usize = 1;
 
 /// How many threads are worth their while.
 pub fn threads_for(_num_threads: usize, _items: usize, _nanoseconds: usize) -> usize {
