@@ -163,8 +163,7 @@ static void threads(void) {
 #define EPISODES(threads, scores)                                                                                   \
     marl_brigade_episodes(NULL, params, AGENTS * 10, 1, AGENTS, seeds, GAMES, GAMES, MARL_BRIGADE_DECISIONS_ORIGINAL, \
                           threads, scores, GAMES * AGENTS, nights, GAMES, err)
-    /* Less than a stack, and enough for what a thread registers when it starts. */
-    limit(1900 * KILO);
+    limit(900 * KILO);
     FINE(EPISODES(24, first));
     limit(0);
     FINE(EPISODES(1, second));
