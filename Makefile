@@ -64,10 +64,13 @@ fuzz: ## attack the library, guided by coverage (cargo-fuzz and nightly Rust; FU
 
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-asan: ## variations of what fuzzing kept, AddressSanitizer in the library (nightly Rust; CASES=1000 per target)
-	RUSTFLAGS="-Zsanitizer=address" MARL_FFI_FUZZ_CASES=$(or $(CASES),1000) \
-	    cargo $(NIGHTLY) test --locked --manifest-path $(MANIFEST) --target $(HOST) \
-	    --target-dir rust_ffi/target/asan --test fuzz
+ASAN_CARGO = RUSTFLAGS="-Zsanitizer=address" cargo $(NIGHTLY)
+ASAN_FLAGS = --locked --manifest-path $(MANIFEST) --target $(HOST) --target-dir rust_ffi/target/asan
+
+asan: $(VENV)/.test ## AddressSanitizer in the library: the C programs, and variations of what fuzzing kept (nightly Rust; CASES=1000 per target)
+	$(ASAN_CARGO) rustc $(ASAN_FLAGS) --lib --crate-type cdylib
+	MARL_FFI_C_LIBRARY=rust_ffi/target/asan/$(HOST)/debug/libmarl_ffi.so $(PY) -m pytest -k sanitized tests/test_c_abi.py
+	MARL_FFI_FUZZ_CASES=$(or $(CASES),1000) $(ASAN_CARGO) test $(ASAN_FLAGS) --test fuzz
 
 races: ## the pool of threads and busy handles under ThreadSanitizer (nightly Rust with rust-src)
 	RUSTFLAGS="-Zsanitizer=thread" cargo $(NIGHTLY) test --locked --manifest-path $(MANIFEST) -Zbuild-std \

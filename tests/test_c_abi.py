@@ -82,7 +82,10 @@ def test_recorded_results_that_differ_are_noticed(native_library: Path, tmp_path
     assert "in case c01" in done.stdout and "in case c02" not in done.stdout
 
 
-@pytest.mark.parametrize(("name", "sanitize"), [("smoke", False), ("smoke", True), ("wrapper", True)])
+CPP = [("smoke", False), ("smoke", True), ("wrapper", True)]
+
+
+@pytest.mark.parametrize(("name", "sanitize"), CPP, ids=["smoke-plain", "smoke-sanitized", "wrapper-sanitized"])
 def test_cpp(name: str, sanitize: bool, native_library: Path, tmp_path: Path) -> None:
     start(build(tmp_path / name, [PROGRAMS / f"{name}.cpp"], native_library, sanitize))
 

@@ -1,6 +1,6 @@
 /* Little memory: what does not fit is refused with an error, the process lives on, and nothing has changed. */
 #define _POSIX_C_SOURCE 200809L
-#include "check.h"
+#include "batch.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -150,26 +150,30 @@ static void rollouts(void) {
     free(truncations);
 }
 
-/* No memory for threads: the calling thread does all the work, with the same results. */
+/* No memory for threads, or for some of them: the calling thread does all the work, with the same results. */
 static void threads(void) {
-    enum { GAMES = 4000, AGENTS = 4 };
-    double *params = calloc(AGENTS * 10, sizeof *params);
+    static const size_t rooms[] = {100, 900, 4000, 20000, 52000, 54000, 60000};
+    enum { GAMES = 4000, PLAYERS = 4 };
+    double *params = calloc(PLAYERS * 10, sizeof *params);
     uint64_t *seeds = calloc(GAMES, sizeof *seeds);
-    float *first = malloc(GAMES * AGENTS * sizeof *first), *second = malloc(GAMES * AGENTS * sizeof *second);
+    float *first = malloc(GAMES * PLAYERS * sizeof *first), *second = malloc(GAMES * PLAYERS * sizeof *second);
     uint32_t *nights = malloc(GAMES * sizeof *nights);
     size_t k;
     if (params == NULL || seeds == NULL || first == NULL || second == NULL || nights == NULL) exit(2);
     for (k = 0; k < GAMES; k++) seeds[k] = k;
 #define EPISODES(threads, scores)                                                                                   \
-    marl_brigade_episodes(NULL, params, AGENTS * 10, 1, AGENTS, seeds, GAMES, GAMES, MARL_BRIGADE_DECISIONS_ORIGINAL, \
-                          threads, scores, GAMES * AGENTS, nights, GAMES, err)
-    limit(900 * KILO);
-    FINE(EPISODES(24, first));
-    limit(0);
+    marl_brigade_episodes(NULL, params, PLAYERS * 10, 1, PLAYERS, seeds, GAMES, GAMES, MARL_BRIGADE_DECISIONS_ORIGINAL, \
+                          threads, scores, GAMES * PLAYERS, nights, GAMES, err)
     FINE(EPISODES(1, second));
-    CHECK(memcmp(first, second, GAMES * AGENTS * sizeof *first) == 0);
+    for (k = 0; k < sizeof rooms / sizeof *rooms; k++) {
+        memset(first, 0, GAMES * PLAYERS * sizeof *first);
+        limit(rooms[k] * KILO);
+        FINE(EPISODES(24, first));
+        limit(0);
+        CHECK(memcmp(first, second, GAMES * PLAYERS * sizeof *first) == 0);
+    }
     FINE(EPISODES(24, second));
-    CHECK(memcmp(first, second, GAMES * AGENTS * sizeof *first) == 0);
+    CHECK(memcmp(first, second, GAMES * PLAYERS * sizeof *first) == 0);
     free(params);
     free(seeds);
     free(first);
@@ -177,8 +181,20 @@ static void threads(void) {
     free(nights);
 }
 
+/* A batch that was made has the memory for its steps. */
+static void first_steps(void) {
+    batch b = new_batch(1 << 14, 1, 1, MARL_AUTORESET_NEXT_STEP);
+    seed_batch(&b, 0);
+    limit(100 * KILO);
+    FINE(marl_vec_env_step(b.env, &b.io, err));
+    limit(0);
+    CHECK(b.rewards[0] != 0);
+    free_batch(&b);
+}
+
 int main(void) {
     /* Before the others, whose memory the allocator may have kept. */
+    first_steps();
     rollouts();
     threads();
     batches();

@@ -126,7 +126,7 @@ impl<E: Environment> Block<E> {
             first,
             rows,
             state,
-            scratch: env.scratch()?,
+            scratch: env.scratch(rows)?,
             rngs: try_vec(rows, Pcg64::from_numpy_seed(0))?,
             action_rngs: try_vec(rows, Pcg64::from_numpy_seed(0))?,
             seeds: try_vec(rows, 0)?,
@@ -141,23 +141,18 @@ impl<E: Environment> Block<E> {
     }
 
     /// A copy to try things on.
-    pub fn rehearsal(&self) -> Self {
-        Block {
-            first: self.first,
-            rows: self.rows,
-            state: self.state.clone(),
-            scratch: E::Scratch::default(),
-            rngs: self.rngs.clone(),
-            action_rngs: self.action_rngs.clone(),
-            seeds: self.seeds.clone(),
-            phases: self.phases.clone(),
-            clock: self.clock.clone(),
-            returns: self.returns.clone(),
-            unborn: self.unborn,
-            ended: self.ended.clone(),
-            room: self.room.clone(),
-            drawn: Drawn::default(),
-        }
+    pub fn rehearsal(&self, env: &E) -> Result<Self> {
+        let mut copy = Self::new(env, self.first, self.rows)?;
+        copy.state.copy_from(&self.state);
+        copy.rngs.clone_from(&self.rngs);
+        copy.action_rngs.clone_from(&self.action_rngs);
+        copy.seeds.clone_from(&self.seeds);
+        copy.phases.clone_from(&self.phases);
+        copy.clock.clone_from(&self.clock);
+        copy.returns.clone_from(&self.returns);
+        copy.ended.clone_from(&self.ended);
+        copy.unborn = self.unborn;
+        Ok(copy)
     }
 
     /// Counts again what follows from phases, which were written from outside.

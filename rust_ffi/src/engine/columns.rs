@@ -81,7 +81,6 @@ impl Element for u8 {
 struct Line([u8; 64]);
 
 /// Zeroed, 64-byte aligned memory.
-#[derive(Clone)]
 pub struct Aligned {
     lines: Vec<Line>,
     bytes: usize,
@@ -130,7 +129,6 @@ pub fn check_room(count: usize, bytes: usize) -> Result<()> {
 }
 
 /// One quantity of all rows.
-#[derive(Clone)]
 struct Column {
     dtype: Dtype,
     width: usize,
@@ -138,7 +136,6 @@ struct Column {
 }
 
 /// All quantities of a block of environments, in the order of the specification.
-#[derive(Clone)]
 pub struct Columns(Vec<Column>);
 
 impl Columns {
@@ -189,6 +186,13 @@ impl Columns {
     pub fn bytes_mut(&mut self, k: usize) -> (&mut [u8], usize) {
         let row_bytes = self.0[k].width * self.0[k].dtype.size();
         (self.0[k].data.get_mut(), row_bytes)
+    }
+
+    /// Takes over the content of columns of the same kinds.
+    pub fn copy_from(&mut self, other: &Columns) {
+        for (to, from) in self.0.iter_mut().zip(&other.0) {
+            to.data.lines.clone_from(&from.data.lines);
+        }
     }
 
     /// Number of columns.

@@ -17,6 +17,12 @@ const WORTH_A_THREAD: usize = 25_000;
 /// Pieces of a thread's share: enough that a slow thread is helped, few enough that handing them out does not show.
 pub(crate) const PIECES: usize = 8;
 
+/// A thread's stack.
+const STACK: usize = 2 << 20;
+
+/// What a thread allocates while it starts, and some more. Where that fails, the C library ends the process.
+const START: usize = 256 << 10;
+
 /// How long a worker waits for the next call before it sleeps.
 const STAYS_AWAKE: Duration = Duration::from_micros(200);
 
@@ -150,6 +156,11 @@ fn wait_awake(busy: &AtomicUsize) {
     }
 }
 
+/// Whether memory has room for so many threads. One by one, as it will be asked for.
+fn has_room(workers: usize) -> bool {
+    (0..workers).map(|_| try_room::<u8>(STACK + START)).collect::<Result<Vec<_>, _>>().is_ok()
+}
+
 /// A pool of this process with at least `workers` threads. None if threads cannot be had.
 fn pool(workers: usize) -> Option<Arc<Pool>> {
     let process = std::process::id();
@@ -157,8 +168,13 @@ fn pool(workers: usize) -> Option<Arc<Pool>> {
     if let Some(pool) = current.filter(|pool| pool.process == process && pool.workers >= workers) {
         return Some(pool);
     }
-    let built =
-        rayon::ThreadPoolBuilder::new().num_threads(workers).thread_name(|k| format!("marl-{k}")).build().ok()?;
+    if !has_room(workers) {
+        return None;
+    }
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(workers).stack_size(STACK);
+    let built = builder.thread_name(|k| format!("marl-{k}")).build().ok()?;
+    // All have started before this thread takes memory again.
+    built.broadcast(|_| ());
     let fresh = Arc::new(Pool { process, workers, pool: built });
     if let Some(old) = POOL.swap(Some(fresh.clone())) {
         if old.process != process {

@@ -57,7 +57,7 @@ pub trait Environment: Send + Sync + Sized + 'static {
     /// Type of rewards.
     type Reward: Element + Real;
     /// Memory that is reused from step to step and holds nothing between them.
-    type Scratch: Default + Send + Sync;
+    type Scratch: Send + Sync;
 
     /// The self-description.
     fn spec(&self) -> &Spec;
@@ -67,11 +67,8 @@ pub trait Environment: Send + Sync + Sized + 'static {
     }
     /// A rough time of one step of one environment, to decide about threads.
     fn nanoseconds_per_step(&self) -> usize;
-    /// Memory for the steps of a block. What is not made here is made in the first step, where there is no error for a
-    /// lack of it.
-    fn scratch(&self) -> Result<Self::Scratch> {
-        Ok(Self::Scratch::default())
-    }
+    /// Memory for the steps of a block of `rows`; an error where it cannot be had, for a step has no error for that.
+    fn scratch(&self, rows: usize) -> Result<Self::Scratch>;
     /// Gives columns their first content, before any reset.
     fn initialise(&self, state: &mut Columns, rows: usize) {
         let _ = (state, rows);
@@ -393,7 +390,7 @@ impl<E: Environment> VecEnv<E> {
         let spec = self.env.spec();
         let width = self.action_width();
         for block in &self.blocks {
-            let mut block = block.rehearsal();
+            let mut block = block.rehearsal(&self.env)?;
             let agents = block.rows * spec.agents.len();
             let mut observations = try_vec(agents * spec.observation_len(), E::Obs::zeroed())?;
             let mut rewards = try_vec(agents, E::Reward::ZERO)?;

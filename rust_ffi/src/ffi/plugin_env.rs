@@ -4,7 +4,7 @@ use super::plugin_call::{
     Caller, Function, Lent, ACTIONS, CLOCK, COLUMNS, INFOS, OBSERVATIONS, REWARDS, STATE, TERMINATIONS,
 };
 use crate::engine::actions::Actions;
-use crate::engine::columns::{Columns, Dtype, Element};
+use crate::engine::columns::{try_room, try_vec, Columns, Dtype, Element};
 use crate::engine::config::{kind, Config};
 use crate::engine::error::{Error, Result, Status};
 use crate::engine::rng::Pcg64;
@@ -30,7 +30,6 @@ pub(super) struct PluginEnv<O, R> {
 static ZEROS: [u32; 256] = [0; 256];
 
 /// Memory that is lent to a step: 64-bit words, so that whatever lies in it is aligned.
-#[derive(Default)]
 pub(super) struct Desk {
     actions: Vec<u64>,
     infos: Vec<Vec<u64>>,
@@ -119,6 +118,14 @@ impl<O: Element, R: Element + Real> Environment for PluginEnv<O, R> {
         &self.description.spec
     }
 
+    fn scratch(&self, rows: usize) -> Result<Desk> {
+        let spec = &self.description.spec;
+        let words = |k| (rows * self.caller.row_bytes(INFOS + k)).div_ceil(8);
+        let infos = (0..spec.infos.len()).map(|k| try_vec(words(k), 0)).collect::<Result<_>>()?;
+        // Room for actions of eight bytes, whose type the caller may change from step to step.
+        Ok(Desk { actions: try_room(rows * spec.agents.len() * spec.action_len())?, infos })
+    }
+
     fn clips_actions(&self) -> bool {
         self.description.clips_actions
     }
@@ -155,10 +162,6 @@ impl<O: Element, R: Element + Real> Environment for PluginEnv<O, R> {
         let dtype = self.description.spec.action_dtypes.first().copied().unwrap_or(Dtype::Float32);
         let Desk { actions, infos } = turn.scratch;
         let actions = in_type(turn.actions, dtype, actions);
-        infos.resize_with(self.description.spec.infos.len(), Vec::new);
-        for (k, info) in infos.iter_mut().enumerate() {
-            info.resize((rows * caller.row_bytes(INFOS + k)).div_ceil(8), 0);
-        }
         // Runs of rows in an episode: a plug-in sees no others, and no actions that were not checked.
         let mut first = 0;
         while first < rows {

@@ -9,7 +9,7 @@ use super::policies::{Policy, Seat};
 use super::rewards::{Ledger, MOST_GROUPS};
 use super::rules::{Board, Moves, Rules, GROUP};
 use super::stream::Stream;
-use crate::engine::columns::Columns;
+use crate::engine::columns::{try_room, Columns};
 use crate::engine::error::{Error, Result, Status};
 use crate::engine::rng::Pcg64;
 use crate::engine::spec::Spec;
@@ -167,14 +167,8 @@ pub(super) fn write_board<M: HouseSet>(houses: &mut [u8], board: Board<M>) {
 
 /// Memory for a step.
 pub struct Work<M> {
-    ledger: Option<Ledger<M>>,
+    ledger: Ledger<M>,
     choices: Vec<Choice>,
-}
-
-impl<M> Default for Work<M> {
-    fn default() -> Self {
-        Work { ledger: None, choices: Vec::new() }
-    }
 }
 
 impl<M: HouseSet> Environment for Brigade<M> {
@@ -184,6 +178,10 @@ impl<M: HouseSet> Environment for Brigade<M> {
 
     fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    fn scratch(&self, _rows: usize) -> Result<Work<M>> {
+        Ok(Work { ledger: self.rules.ledger(), choices: try_room(self.rules.agents)? })
     }
 
     fn nanoseconds_per_step(&self) -> usize {
@@ -252,7 +250,7 @@ impl<M: HouseSet> Environment for Brigade<M> {
         let Turn { rows, state, scratch, rngs, phases, actions, tally, infos, .. } = turn;
         let Tally { clock, rewards, terminated, .. } = tally;
         let (n, h, rules) = (self.rules.agents, self.rules.houses, &self.rules);
-        let ledger = scratch.ledger.get_or_insert_with(|| rules.ledger());
+        let ledger = &mut scratch.ledger;
         let groups = n.div_ceil(GROUP);
         let (learned, width) = (self.options.seats.len(), self.options.seats.len() * self.spec.action_len());
         for row in 0..rows {

@@ -140,14 +140,14 @@ fn read_options<G: Control, R: Real>(options: &Value) -> Result<[f64; 2]> {
 impl<G: Control, R: Real + Element> Environment for Classic<G, R> {
     type Obs = f32;
     type Reward = R;
-    /// One, or none before there was need of it.
+    /// One.
     type Scratch = Vec<Tile<R>>;
 
     fn spec(&self) -> &Spec {
         &self.spec
     }
 
-    fn scratch(&self) -> Result<Vec<Tile<R>>> {
+    fn scratch(&self, _rows: usize) -> Result<Vec<Tile<R>>> {
         try_vec(1, Tile::ZERO)
     }
 
@@ -288,9 +288,6 @@ impl<G: Control, R: Real + Element> Kernel for Step<'_, '_, '_, G, R> {
         // A copy: the compiler knows that no array holds it.
         let game = self.env.game.clone();
         let Turn { rows, state, scratch, actions, mut tally, observations, .. } = self.turn;
-        if scratch.is_empty() {
-            scratch.push(Tile::ZERO);
-        }
         let Some(Tile { played, sines, cosines }) = scratch.first_mut() else { return };
         let mut columns = state.first_mut::<R, MOST_STATE>();
         let single = actions.dtype() == Dtype::Float32;

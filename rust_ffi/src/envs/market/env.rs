@@ -124,6 +124,10 @@ impl<R: Real + Element> Environment for Market<R> {
         &self.spec
     }
 
+    fn scratch(&self, rows: usize) -> Result<Work<R>> {
+        Work::new(self, rows)
+    }
+
     fn clips_actions(&self) -> bool {
         self.options.clips
     }

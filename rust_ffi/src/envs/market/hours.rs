@@ -6,7 +6,8 @@ use super::merit_order::MeritOrder;
 use super::params::Options;
 use super::storage::Exchange;
 use crate::engine::actions::Actions;
-use crate::engine::columns::{Columns, Dtype, Element};
+use crate::engine::columns::{try_vec, Columns, Dtype, Element};
+use crate::engine::error::Result;
 use crate::engine::tally::Tally;
 use crate::engine::vec_env::{Infos, Turn};
 use crate::simd::{self, Kernel, Real, Simd};
@@ -33,54 +34,45 @@ pub struct Work<R> {
     pub(super) rewards: Vec<R>,
     pub(super) unserved: Vec<R>,
     pub(super) lol: Vec<R>,
+    /// What each agent has earned in the day so far.
+    sums: Vec<f64>,
     pub(super) order: MeritOrder,
 }
 
-impl<R: Real> Default for Work<R> {
-    fn default() -> Self {
-        let empty = Vec::new;
-        Work {
-            rows: 0,
-            bids: empty(),
-            quantities: empty(),
-            demand: empty(),
-            wide_demand: Vec::new(),
-            prices: empty(),
-            cleared: empty(),
-            rewards: empty(),
-            unserved: empty(),
-            lol: empty(),
-            order: MeritOrder::default(),
-        }
-    }
-}
-
 impl<R: Real + Element> Work<R> {
-    /// Makes room for `rows` markets and fills in the offers of all who do not learn.
-    fn prepare(&mut self, market: &Market<R>, rows: usize) {
-        if self.rows == rows {
-            return;
-        }
-        let agents = market.options.params.num_agents();
-        self.rows = rows;
-        self.wide_demand.resize(rows, 0.0);
-        for per_row in [&mut self.demand, &mut self.prices, &mut self.unserved, &mut self.lol] {
-            per_row.resize(rows, R::ZERO);
-        }
-        for per_agent in [&mut self.bids, &mut self.quantities, &mut self.cleared, &mut self.rewards] {
-            per_agent.resize(rows * agents, R::ZERO);
-        }
-        if market.options.params.day_ahead {
-            return;
+    /// Room for a step of a block of `block_rows`, with the offers of all who do not learn.
+    pub(super) fn new(market: &Market<R>, block_rows: usize) -> Result<Self> {
+        let params = &market.options.params;
+        let agents = params.num_agents();
+        let whole = params.day_ahead || params.battery.is_some();
+        let rows = if whole { block_rows } else { block_rows.min(strip_rows(agents)) };
+        let (per_row, per_agent) = (|| try_vec(rows, R::ZERO), || try_vec(rows * agents, R::ZERO));
+        let mut work = Work {
+            rows,
+            bids: per_agent()?,
+            quantities: per_agent()?,
+            demand: per_row()?,
+            wide_demand: try_vec(rows, 0.0)?,
+            prices: per_row()?,
+            cleared: per_agent()?,
+            rewards: per_agent()?,
+            unserved: per_row()?,
+            lol: per_row()?,
+            sums: try_vec(agents, 0.0)?,
+            order: MeritOrder::default(),
+        };
+        if params.day_ahead {
+            return Ok(work);
         }
         for seat in 0..agents {
             let action = &market.seats.constants[seat];
             let (quantity, bid) = market.project_one(seat, action[0], action[1], true);
             for row in 0..rows {
-                self.quantities[row * agents + seat] = quantity;
-                self.bids[row * agents + seat] = bid;
+                work.quantities[row * agents + seat] = quantity;
+                work.bids[row * agents + seat] = bid;
             }
         }
+        Ok(work)
     }
 }
 
@@ -97,10 +89,8 @@ impl<R: Real + Element> Kernel for StepBlock<'_, '_, '_, R> {
         let StepBlock { market, turn } = self;
         let params = &market.options.params;
         if params.day_ahead || params.battery.is_some() {
-            turn.scratch.prepare(market, turn.rows);
             step_rows(s, market, turn);
         } else {
-            turn.scratch.prepare(market, turn.rows.min(strip_rows(params.num_agents())));
             step_hour(s, market, turn);
         }
     }
@@ -247,11 +237,10 @@ fn step_rows<S: Simd, R: Real + Element>(s: S, market: &Market<R>, turn: Turn<'_
     let learners = &market.seats.learners;
     let steps = if params.day_ahead { hours } else { 1 };
     let narrow = actions.dtype() == Dtype::Float32;
-    let mut sums = vec![0.0; agents];
     for row in 0..rows {
         let start = if params.day_ahead { 0 } else { (clock[row] as usize).min(hours - 1) };
         terminated[row] = u8::from(params.day_ahead || start + 1 >= hours);
-        sums.fill(0.0);
+        work.sums.fill(0.0);
         for step in 0..steps {
             let t = start + step;
             let mut intent = 0.0;
@@ -283,7 +272,7 @@ fn step_rows<S: Simd, R: Real + Element>(s: S, market: &Market<R>, turn: Turn<'_
                     None
                 }
             };
-            for (sum, reward) in sums.iter_mut().zip(&work.rewards[row * agents..(row + 1) * agents]) {
+            for (sum, reward) in work.sums.iter_mut().zip(&work.rewards[row * agents..(row + 1) * agents]) {
                 *sum += reward.to_f64();
             }
             if infos.wanted() {
@@ -294,7 +283,7 @@ fn step_rows<S: Simd, R: Real + Element>(s: S, market: &Market<R>, turn: Turn<'_
             }
         }
         if params.day_ahead {
-            for (reward, sum) in work.rewards[row * agents..(row + 1) * agents].iter_mut().zip(&sums) {
+            for (reward, sum) in work.rewards[row * agents..(row + 1) * agents].iter_mut().zip(&work.sums) {
                 *reward = R::from_f64(*sum);
             }
         }
