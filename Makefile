@@ -59,7 +59,9 @@ FUZZ_SECONDS ?= 60
 
 fuzz: ## attack the library, guided by coverage (cargo-fuzz and nightly Rust; FUZZ_SECONDS=60 per target)
 	for target in $(FUZZ_TARGETS); do \
-	    (cd rust_ffi && cargo $(NIGHTLY) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=600) || exit 1; \
+	    mkdir -p rust_ffi/fuzz/target/corpus/$$target; \
+	    (cd rust_ffi && cargo $(NIGHTLY) fuzz run $$target fuzz/target/corpus/$$target fuzz/corpus/$$target \
+	        -- -max_total_time=$(FUZZ_SECONDS) -max_len=600) || exit 1; \
 	done
 
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')

@@ -79,24 +79,42 @@ struct Drawn {
     float32: Vec<f32>,
     float64: Vec<f64>,
     int64: Vec<i64>,
-    /// Choices of the next steps, `(steps, rows)`, and how many of the steps were played.
-    ahead: Vec<u8>,
+    ahead: Ahead,
+}
+
+/// Choices that were drawn for later steps.
+#[derive(Default)]
+struct Ahead {
+    /// `(steps, rows)`.
+    choices: Vec<u8>,
+    /// How many of the steps were played.
     played: usize,
 }
 
-impl Drawn {
+impl Ahead {
     /// Writes the choices of the next step, one per row, of which `left` will be asked for.
-    fn next_choices(&mut self, level: Level, rngs: &mut [Pcg64], n: u32, left: usize) {
+    fn next(&mut self, level: Level, rngs: &mut [Pcg64], n: u32, left: usize, to: &mut [i64]) {
         let rows = rngs.len();
-        if self.played * rows >= self.ahead.len() {
+        if self.played * rows >= self.choices.len() {
             self.played = 0;
-            self.ahead.resize(rows * left.min(draws::MOST_AHEAD), 0);
-            draws::choices_ahead(level, rngs, n, &mut self.ahead);
+            self.choices.resize(rows * left.min(draws::MOST_AHEAD), 0);
+            draws::choices_ahead(level, rngs, n, &mut self.choices);
         }
-        let next = self.ahead.chunks_exact(rows).nth(self.played).unwrap_or_default();
-        simd::run(level, Widen { from: next, to: &mut self.int64 });
+        let from = self.choices.chunks_exact(rows).nth(self.played).unwrap_or_default();
+        simd::run(level, Widen { from, to });
         self.played += 1;
     }
+}
+
+/// Where `len` actions are drawn to: what the caller has given for them, or else memory of our own.
+fn place<'a, T: bytemuck::Pod>(given: &'a mut [u8], own: &'a mut Vec<T>, len: usize) -> &'a mut [T] {
+    if given.len() == len * size_of::<T>() {
+        if let Ok(to) = bytemuck::try_cast_slice_mut(given) {
+            return to;
+        }
+    }
+    own.resize(len, T::zeroed());
+    own
 }
 
 /// Small numbers as large ones: a plain loop, compiled for the widest registers.
@@ -134,7 +152,7 @@ impl<E: Environment> Block<E> {
             clock: try_vec(rows, 0)?,
             returns: try_vec(rows * spec.agents.len(), 0.0)?,
             unborn: rows,
-            ended: try_room(rows)?,
+            ended: try_room(rows + PLACES)?,
             room: Box::new([0; 80]),
             drawn: Drawn::default(),
         })
@@ -157,7 +175,7 @@ impl<E: Environment> Block<E> {
 
     /// Counts again what follows from phases, which were written from outside.
     pub fn count_phases(&mut self) {
-        self.drawn.ahead.clear();
+        self.drawn.ahead.choices.clear();
         self.unborn = self.phases.iter().filter(|phase| **phase == Phase::Unborn).count();
         self.ended.clear();
         self.ended.extend((0..self.rows as u32).filter(|&row| self.phases[row as usize] == Phase::Over));
@@ -179,7 +197,7 @@ impl<E: Environment> Block<E> {
         };
         env.reset(&mut self.state, row, &mut self.rngs[row], explicit, options);
         // What a rollout that was broken off has left.
-        self.drawn.ahead.clear();
+        self.drawn.ahead.choices.clear();
         self.unborn -= usize::from(self.phases[row] == Phase::Unborn);
         self.phases[row] = Phase::Running;
         self.clock[row] = 0;
@@ -240,29 +258,27 @@ impl<E: Environment> Block<E> {
     ) {
         let mut drawn = std::mem::take(&mut self.drawn);
         let (rngs, len) = (&mut self.action_rngs, self.rows * rule.row_len());
+        let given = std::mem::take(&mut out.actions);
         let actions = match rule.sampled_dtype() {
             Dtype::Int64 => {
-                drawn.int64.resize(len, 0);
+                let to = place(given, &mut drawn.int64, len);
                 match rule.few_choices() {
-                    Some(n) => drawn.next_choices(settings.level, rngs, n, left),
-                    None => rule.sample_choices(settings.level, rngs, &mut drawn.int64),
+                    Some(n) => drawn.ahead.next(settings.level, rngs, n, left, to),
+                    None => rule.sample_choices(settings.level, rngs, to),
                 }
-                Actions::I64(&drawn.int64)
+                Actions::I64(to)
             }
             Dtype::Float64 => {
-                drawn.float64.resize(len, 0.0);
-                rule.sample_numbers(rngs, &mut drawn.float64);
-                Actions::F64(&drawn.float64)
+                let to = place(given, &mut drawn.float64, len);
+                rule.sample_numbers(rngs, to);
+                Actions::F64(to)
             }
             _ => {
-                drawn.float32.resize(len, 0.0);
-                rule.sample_numbers(rngs, &mut drawn.float32);
-                Actions::F32(&drawn.float32)
+                let to = place(given, &mut drawn.float32, len);
+                rule.sample_numbers(rngs, to);
+                Actions::F32(to)
             }
         };
-        if out.actions.len() == actions.bytes().len() {
-            out.actions.copy_from_slice(actions.bytes());
-        }
         self.step(env, settings, actions, out);
         self.drawn = drawn;
     }
@@ -410,6 +426,9 @@ pub(super) fn fill_row<T: Copy>(to: &mut [T], x: T) {
     }
 }
 
+/// Most rows that are looked at together.
+const PLACES: usize = 64;
+
 /// Finds the rows where either flag is set. Flags are 0 or 1.
 struct Collect<'a> {
     flags: (&'a [u8], &'a [u8]),
@@ -423,16 +442,21 @@ impl Kernel for Collect<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let (a, a_rest) = self.flags.0.as_chunks::<64>();
-        let (b, b_rest) = self.flags.1.as_chunks::<64>();
+        let (a, a_rest) = self.flags.0.as_chunks::<PLACES>();
+        let (b, b_rest) = self.flags.1.as_chunks::<PLACES>();
         let whole = a.len();
         for (k, (a, b)) in a.iter().zip(b).enumerate() {
-            let count = s.places_set(a, b, 64 * k as u32, self.room);
-            self.to.extend_from_slice(&self.room[..count.min(64)]);
+            let count = s.places_set(a, b, (PLACES * k) as u32, self.room);
+            // Copied whole, a few at a time, which is no work for a library function.
+            let end = self.to.len() + count;
+            for few in self.room[..PLACES].chunks_exact(16).take(count.div_ceil(16)) {
+                self.to.extend_from_slice(few);
+            }
+            self.to.truncate(end);
         }
         for (k, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
             if a | b != 0 {
-                self.to.push((64 * whole + k) as u32);
+                self.to.push((PLACES * whole + k) as u32);
             }
         }
     }

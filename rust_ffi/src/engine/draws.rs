@@ -115,7 +115,13 @@ impl Stepping for ChoicesAhead<'_> {
         let (groups, _) = self.rngs.as_chunks_mut::<TOGETHER>();
         let mut first = 0;
         for rngs in groups {
-            if let Some(bits) = ahead(steps, rngs, count, n) {
+            if let Some(chosen) = whole(steps, rngs, count, n) {
+                for (step, drawn) in chosen.as_flattened().iter().enumerate() {
+                    if let Some(to) = self.out[step * rows + first..].first_chunk_mut() {
+                        *to = *drawn;
+                    }
+                }
+            } else if let Some(bits) = ahead(steps, rngs, count, n) {
                 for (step, bits) in bits.iter().enumerate().take(count) {
                     let drawn = bits.map(|bits| ((u64::from(bits) * u64::from(n)) >> 32) as u8);
                     if let Some(to) = self.out[step * rows + first..].first_chunk_mut() {
@@ -139,6 +145,25 @@ fn draw_each(rngs: &mut [Pcg64], n: u32, count: usize, out: &mut [u8], rows: usi
             out[step * rows + k] = rng.below(u64::from(n)) as u8;
         }
     }
+}
+
+/// The next [`MOST_AHEAD`] choices of each generator, if that is how many are wanted. None, and nothing drawn, if some have a
+/// half left or if a draw is rejected.
+#[inline(always)]
+fn whole<S: Steps>(
+    steps: S,
+    rngs: &mut [Pcg64; TOGETHER],
+    count: usize,
+    n: u32,
+) -> Option<[[[u8; TOGETHER]; 2]; MOST_AHEAD / 2]> {
+    if count != MOST_AHEAD || rngs.iter().fold(false, |any, rng| any | rng.has_half()) {
+        return None;
+    }
+    let (chosen, halves) = steps.choices(rngs.each_mut().map(Pcg64::position_mut), n)?;
+    for (rng, half) in rngs.iter_mut().zip(halves) {
+        rng.set_half(half, false);
+    }
+    Some(chosen)
 }
 
 /// The next `count` 32-bit draws of each generator. None, and nothing drawn, if some have a half left and some have not,
@@ -212,9 +237,40 @@ fn halves<S: Steps>(steps: S, rngs: &mut [Pcg64; TOGETHER]) -> Option<[u32; TOGE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::pcg64::MULTIPLIER;
 
     fn generators(count: usize) -> Vec<Pcg64> {
         (0..count as u64).map(|seed| Pcg64::from_numpy_seed(seed * 77 + 5)).collect()
+    }
+
+    /// The state before `state`.
+    fn before(state: u128, inc: u128) -> u128 {
+        // Each round doubles the number of bits that are right.
+        let inverse = (0..7).fold(MULTIPLIER, |x, _| x.wrapping_mul(2_u128.wrapping_sub(MULTIPLIER.wrapping_mul(x))));
+        state.wrapping_sub(inc).wrapping_mul(inverse)
+    }
+
+    #[test]
+    fn rejected_draws_are_made_again() {
+        for level in Level::supported() {
+            for (lane, output) in [(0, 1), (3, 2), (7, 4)] {
+                let mut many = generators(TOGETHER);
+                let inc = many[lane].position().1;
+                // The state 0 gives the output 0, of which both halves are rejected.
+                let state = (0..output).fold(0, |state, _| before(state, inc));
+                many[lane].set_stream(state, inc);
+                let mut each = many.clone();
+                let mut out = [9; TOGETHER * MOST_AHEAD];
+                choices_ahead(level, &mut many, 3, &mut out);
+                for step in out.chunks(TOGETHER) {
+                    let expected: Vec<u8> = each.iter_mut().map(|rng| rng.below(3) as u8).collect();
+                    assert_eq!(step, expected, "{}", level.name());
+                }
+                assert_eq!(many, each);
+                let back = (0..MOST_AHEAD / 2 + 1).fold(many[lane].position().0, |state, _| before(state, inc));
+                assert_eq!(back, state, "an output more was used");
+            }
+        }
     }
 
     #[test]

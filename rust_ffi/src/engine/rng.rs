@@ -21,8 +21,8 @@
 //! did not fuse multiplications with additions (x86-64 builds do not).
 
 use super::ziggurat::{FI, KI, WI};
+use crate::simd::pcg64::{Position, MULTIPLIER};
 
-const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;
 /// The small generator by which `rand` widens a 64-bit seed.
 const EXPANSION_MULTIPLIER: u64 = 6_364_136_223_846_793_005;
 const EXPANSION_INCREMENT: u64 = 11_634_580_027_462_260_723;
@@ -39,8 +39,7 @@ const TAIL_INVERSE: f64 = 0.2736612373297583;
 /// the generator leaves its value in place, and the comparison sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pcg64 {
-    state: u128,
-    inc: u128,
+    at: Position,
     has_uint32: bool,
     uinteger: u32,
 }
@@ -84,21 +83,22 @@ impl Pcg64 {
 
     /// Both worlds begin alike: add the starting state to the increment and advance once.
     fn start(state: u128, inc: u128) -> Self {
-        let mut rng = Self { state: inc.wrapping_add(state), inc, has_uint32: false, uinteger: 0 };
+        let at = Position { state: inc.wrapping_add(state), inc };
+        let mut rng = Self { at, has_uint32: false, uinteger: 0 };
         rng.advance();
         rng
     }
 
     #[inline(always)]
     fn advance(&mut self) {
-        self.state = self.state.wrapping_mul(MULTIPLIER).wrapping_add(self.inc);
+        self.at.state = self.at.state.wrapping_mul(MULTIPLIER).wrapping_add(self.at.inc);
     }
 
     /// The next 64 random bits. A half kept by [`Self::next_u32`] stays kept.
     #[inline(always)]
     pub fn next_u64(&mut self) -> u64 {
         self.advance();
-        ((self.state >> 64) as u64 ^ self.state as u64).rotate_right((self.state >> 122) as u32)
+        ((self.at.state >> 64) as u64 ^ self.at.state as u64).rotate_right((self.at.state >> 122) as u32)
     }
 
     /// The next 32 random bits as NumPy draws them: the low half of a 64-bit output first, then the high half.
@@ -269,20 +269,26 @@ impl Pcg64 {
 
     /// State and increment.
     pub(crate) fn position(&self) -> (u128, u128) {
-        (self.state, self.inc)
+        (self.at.state, self.at.inc)
+    }
+
+    /// The same, to move.
+    #[inline(always)]
+    pub(super) fn position_mut(&mut self) -> &mut Position {
+        &mut self.at
     }
 
     /// Becomes the generator with this state and increment, which is odd.
     pub(crate) fn set_stream(&mut self, state: u128, inc: u128) {
-        (self.state, self.inc) = (state, inc);
+        (self.at.state, self.at.inc) = (state, inc);
     }
 
     /// The generator as 40 bytes, little-endian: state (16), increment (16), flag of the kept half (1), three zero
     /// bytes, the kept half (4).
     pub fn to_bytes(&self) -> [u8; 40] {
         let mut bytes = [0; 40];
-        bytes[..16].copy_from_slice(&self.state.to_le_bytes());
-        bytes[16..32].copy_from_slice(&self.inc.to_le_bytes());
+        bytes[..16].copy_from_slice(&self.at.state.to_le_bytes());
+        bytes[16..32].copy_from_slice(&self.at.inc.to_le_bytes());
         bytes[32] = u8::from(self.has_uint32);
         bytes[36..].copy_from_slice(&self.uinteger.to_le_bytes());
         bytes
@@ -297,8 +303,7 @@ impl Pcg64 {
             return None;
         }
         Some(Self {
-            state: little_endian(&bytes[..16]),
-            inc,
+            at: Position { state: little_endian(&bytes[..16]), inc },
             has_uint32: flag == 1,
             uinteger: little_endian(&bytes[36..]) as u32,
         })
@@ -449,7 +454,7 @@ mod tests {
     fn numpy_vectors() {
         for v in &NUMPY {
             let fresh = Pcg64::from_numpy_seed(v.seed);
-            assert_eq!((fresh.state, fresh.inc), (v.state, v.inc));
+            assert_eq!((fresh.at.state, fresh.at.inc), (v.state, v.inc));
             let mut rng = fresh.clone();
             assert_eq!(v.raw.map(|_| rng.next_u64()), v.raw);
             let mut rng = fresh.clone();
@@ -556,7 +561,7 @@ mod tests {
         let mut rng = Pcg64::from_numpy_seed(3);
         rng.next_u32();
         let bytes = rng.to_bytes();
-        assert_eq!(bytes[..16], rng.state.to_le_bytes());
+        assert_eq!(bytes[..16], rng.at.state.to_le_bytes());
         assert_eq!(bytes[36..], rng.uinteger.to_le_bytes());
         assert_eq!(Pcg64::from_bytes(&bytes), Some(rng));
         for (position, value) in [(16, bytes[16] & !1), (32, 2), (33, 1), (35, 1)] {

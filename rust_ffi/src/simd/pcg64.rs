@@ -15,7 +15,7 @@ pub(crate) const BLOCK: usize = 16;
 pub(crate) const TOGETHER: usize = 8;
 
 /// What a step multiplies the state by.
-const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;
+pub(crate) const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;
 
 /// `M^k` and `S_k` for `k` from 1.
 const fn powers() -> [(u128, u128); BLOCK] {
@@ -31,6 +31,19 @@ const fn powers() -> [(u128, u128); BLOCK] {
 
 const POWERS: [(u128, u128); BLOCK] = powers();
 
+/// Where a generator stands, and what it adds at each step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Position {
+    /// The last state.
+    pub state: u128,
+    /// An odd number.
+    pub inc: u128,
+}
+
+/// Draws of 32 bits, the lower half of each of `N` outputs first, as choices; and the upper half of the last.
+pub type Choices<const N: usize> = ([[[u8; TOGETHER]; 2]; N], [u32; TOGETHER]);
+
 /// A way to make outputs. Holding one proves that the CPU can.
 pub trait Steps: Copy + Send + Sync {
     /// Where a generator stands.
@@ -44,6 +57,10 @@ pub trait Steps: Copy + Send + Sync {
 
     /// The next `N` outputs of several generators, which move on.
     fn outputs<const N: usize>(self, states: &mut [u128; TOGETHER], incs: &[u128; TOGETHER]) -> [[u64; TOGETHER]; N];
+
+    /// The halves of the next `N` outputs of several generators, each as a choice among `n`, which is at most 256. None
+    /// if one has to be rejected; no generator has moved then.
+    fn choices<const N: usize>(self, at: [&mut Position; TOGETHER], n: u32) -> Option<Choices<N>>;
 
     /// Bit `k` tells whether the low half of `x[k]` is below `limit`.
     fn low_below(self, x: &[u64; BLOCK], limit: u64) -> u32;
@@ -134,6 +151,28 @@ impl Steps for Portable {
     }
 
     #[inline(always)]
+    fn choices<const N: usize>(self, mut at: [&mut Position; TOGETHER], n: u32) -> Option<Choices<N>> {
+        let mut states = at.each_ref().map(|at| at.state);
+        let outputs = self.outputs::<N>(&mut states, &at.each_ref().map(|at| at.inc));
+        let (mut chosen, mut halves, mut rejected) = ([[[0; TOGETHER]; 2]; N], [0; TOGETHER], false);
+        for (chosen, outputs) in chosen.iter_mut().zip(&outputs) {
+            for (lane, x) in outputs.iter().enumerate() {
+                halves[lane] = (x >> 32) as u32;
+                for (chosen, bits) in chosen.iter_mut().zip([*x as u32, halves[lane]]) {
+                    let product = u64::from(bits) * u64::from(n);
+                    chosen[lane] = (product >> 32) as u8;
+                    rejected |= (product as u32) < n;
+                }
+            }
+        }
+        if rejected {
+            return None;
+        }
+        at.iter_mut().zip(states).for_each(|(at, state)| at.state = state);
+        Some((chosen, halves))
+    }
+
+    #[inline(always)]
     fn low_below(self, x: &[u64; BLOCK], limit: u64) -> u32 {
         x.iter().enumerate().fold(0, |bits, (k, x)| bits | u32::from(u64::from(*x as u32) < limit) << k)
     }
@@ -146,7 +185,7 @@ impl Steps for Portable {
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
-    use super::{Portable, Stepping, Steps, BLOCK, MULTIPLIER, POWERS, TOGETHER};
+    use super::{Choices, Portable, Position, Stepping, Steps, BLOCK, MULTIPLIER, POWERS, TOGETHER};
     use crate::simd::x86_64::align_frame;
     use std::arch::is_x86_feature_detected;
     use std::arch::x86_64::*;
@@ -327,8 +366,30 @@ mod x86_64 {
     #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
     unsafe fn spread(x: &[u128; LANES]) -> Parts {
         let x = x.as_ptr().cast::<__m512i>();
-        // SAFETY: eight numbers of 128 bits are two registers.
-        let (a, b) = unsafe { (_mm512_loadu_si512(x), _mm512_loadu_si512(x.add(1))) };
+        // SAFETY: by this function's contract; eight numbers of 128 bits are two registers.
+        unsafe { parts_of(_mm512_loadu_si512(x), _mm512_loadu_si512(x.add(1))) }
+    }
+
+    /// Four numbers from four places.
+    ///
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn four([a, b, c, d]: [&u128; LANES / 2]) -> __m512i {
+        // SAFETY: a number of 128 bits is a register of as many.
+        let [a, b, c, d] = [a, b, c, d].map(|x| unsafe { _mm_loadu_si128(std::ptr::from_ref(x).cast()) });
+        let x = _mm512_inserti64x2::<1>(_mm512_castsi128_si512(a), b);
+        _mm512_inserti64x2::<3>(_mm512_inserti64x2::<2>(x, c), d)
+    }
+
+    /// Eight numbers, four in each register, in lanes.
+    ///
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn parts_of(a: __m512i, b: __m512i) -> Parts {
         let low = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), b);
         let high = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15), b);
         let mask = _mm512_set1_epi64(LOW_52 as i64);
@@ -349,14 +410,75 @@ mod x86_64 {
                 parts = multiply_add(parts, power, incs);
                 _mm512_storeu_si512(out.as_mut_ptr().cast(), output(whole(parts)));
             }
-            let [low, high] = whole(parts);
             let to = states.as_mut_ptr().cast::<__m512i>();
-            let first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
-            let last = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
-            _mm512_storeu_si512(to, _mm512_permutex2var_epi64(low, first, high));
-            _mm512_storeu_si512(to.add(1), _mm512_permutex2var_epi64(low, last, high));
+            let [first, last] = fours(parts);
+            _mm512_storeu_si512(to, first);
+            _mm512_storeu_si512(to.add(1), last);
         }
         all
+    }
+
+    /// What [`parts_of`] was made of.
+    ///
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn fours(parts: Parts) -> [__m512i; 2] {
+        // SAFETY: by this function's contract.
+        let [low, high] = unsafe { whole(parts) };
+        let first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+        let last = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+        [_mm512_permutex2var_epi64(low, first, high), _mm512_permutex2var_epi64(low, last, high)]
+    }
+
+    /// # Safety
+    /// * [`ifma_available`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
+    unsafe fn choices<const N: usize>(at: [&mut Position; LANES], n: u32) -> Option<Choices<N>> {
+        let (mut chosen, mut halves) = ([[[0; LANES]; 2]; N], [0; LANES]);
+        let [a, b, c, d, e, f, g, h] = at;
+        // SAFETY: by this function's contract; a row of `chosen` takes eight bytes, `halves` half of a register.
+        let moved = unsafe {
+            let states = parts_of(
+                four([&a.state, &b.state, &c.state, &d.state]),
+                four([&e.state, &f.state, &g.state, &h.state]),
+            );
+            let incs = parts_of(four([&a.inc, &b.inc, &c.inc, &d.inc]), four([&e.inc, &f.inc, &g.inc, &h.inc]));
+            let (mut parts, power, many) = (states, splat(MULTIPLIER), _mm512_set1_epi64(i64::from(n)));
+            // Below `n` in the low half of a lane once a product has been.
+            let mut least = _mm512_set1_epi32(-1);
+            for chosen in &mut chosen {
+                parts = multiply_add(parts, power, incs);
+                let x = output(whole(parts));
+                let upper = _mm512_srli_epi64::<32>(x);
+                for (chosen, bits) in chosen.iter_mut().zip([x, upper]) {
+                    let product = _mm512_mul_epu32(bits, many);
+                    least = _mm512_min_epu32(least, product);
+                    let bytes = _mm512_cvtepi64_epi8(_mm512_srli_epi64::<32>(product));
+                    _mm_storel_epi64(chosen.as_mut_ptr().cast(), bytes);
+                }
+                _mm256_storeu_si256(halves.as_mut_ptr().cast(), _mm512_cvtepi64_epi32(upper));
+            }
+            if _mm512_mask_cmplt_epu32_mask(0x5555, least, _mm512_set1_epi32(n as i32)) != 0 {
+                return None;
+            }
+            fours(parts)
+        };
+        for (four, at) in moved.into_iter().zip([[a, b, c, d], [e, f, g, h]]) {
+            let states = [
+                _mm512_castsi512_si128(four),
+                _mm512_extracti64x2_epi64::<1>(four),
+                _mm512_extracti64x2_epi64::<2>(four),
+                _mm512_extracti64x2_epi64::<3>(four),
+            ];
+            for (at, state) in at.into_iter().zip(states) {
+                // SAFETY: a number of 128 bits is a register of as many.
+                unsafe { _mm_storeu_si128(std::ptr::from_mut(&mut at.state).cast(), state) };
+            }
+        }
+        Some((chosen, halves))
     }
 
     /// # Safety
@@ -411,6 +533,12 @@ mod x86_64 {
         ) -> [[u64; TOGETHER]; N] {
             // SAFETY: this token proves it.
             unsafe { outputs(states, incs) }
+        }
+
+        #[inline(always)]
+        fn choices<const N: usize>(self, at: [&mut Position; TOGETHER], n: u32) -> Option<Choices<N>> {
+            // SAFETY: this token proves it.
+            unsafe { choices(at, n) }
         }
 
         #[inline(always)]

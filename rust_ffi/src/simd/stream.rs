@@ -5,7 +5,7 @@ use super::Level;
 /// Copies `from` to `to`, of the same length. Another thread may rely on it after a [`fence`].
 pub fn copy(level: Level, from: &[u8], to: &mut [u8]) {
     #[cfg(target_arch = "x86_64")]
-    if level != Level::SCALAR && x86_64::copy(from, to) {
+    if level != Level::SCALAR && x86_64::copy(level, from, to) {
         return;
     }
     let _ = level;
@@ -28,14 +28,20 @@ pub fn fetch<T>(x: &T) {
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
-    use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_prefetch, _mm_sfence, _mm_stream_si128, _MM_HINT_T0};
+    use super::Level;
+    use std::arch::x86_64::*;
 
     const LINE: usize = 64;
 
     /// False if this is no run of whole lines.
-    pub fn copy(from: &[u8], to: &mut [u8]) -> bool {
+    pub fn copy(level: Level, from: &[u8], to: &mut [u8]) -> bool {
         if !to.as_ptr().addr().is_multiple_of(LINE) || !to.len().is_multiple_of(LINE) || from.len() != to.len() {
             return false;
+        }
+        if level.name() == "avx512" {
+            // SAFETY: the CPU has that level; the rest is asked above.
+            unsafe { copy_lines(from, to) };
+            return true;
         }
         for (from, to) in from.chunks_exact(LINE).zip(to.chunks_exact_mut(LINE)) {
             let (from, to) = (from.as_ptr().cast::<__m128i>(), to.as_mut_ptr().cast::<__m128i>());
@@ -46,6 +52,19 @@ mod x86_64 {
             }
         }
         true
+    }
+
+    /// A line is one store, which no other can come between.
+    ///
+    /// # Safety
+    /// * The CPU has AVX-512F.
+    /// * `to` begins at a multiple of 64, and both have the same number of whole lines.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn copy_lines(from: &[u8], to: &mut [u8]) {
+        for (from, to) in from.chunks_exact(LINE).zip(to.chunks_exact_mut(LINE)) {
+            // SAFETY: by this function's contract.
+            unsafe { _mm512_stream_si512(to.as_mut_ptr().cast(), _mm512_loadu_si512(from.as_ptr().cast())) };
+        }
     }
 
     #[inline(always)]
