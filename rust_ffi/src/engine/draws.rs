@@ -32,12 +32,10 @@ impl<const N: usize, F: FnMut(usize, [f64; N])> Stepping for Doubles<'_, N, F> {
                     fetch(later);
                 }
             }
-            let places = rows.map(|row| self.rngs[row as usize].position());
-            let mut states = places.map(|(state, _)| state);
-            let outputs = steps.outputs::<N>(&mut states, &places.map(|(_, inc)| inc));
+            let (outputs, states) = steps.outputs::<N>(rows.map(|row| self.rngs[row as usize].position()));
             let doubles = outputs.map(|outputs| outputs.map(|x| (x >> 11) as f64 * TWO_M53));
             for (lane, &row) in rows.iter().enumerate() {
-                self.rngs[row as usize].set_stream(states[lane], places[lane].1);
+                self.rngs[row as usize].position_mut().state = states[lane];
                 (self.take)(row as usize, std::array::from_fn(|k| doubles[k][lane]));
             }
         }
@@ -185,8 +183,7 @@ fn ahead<S: Steps>(
         all[0] = rngs.each_ref().map(Pcg64::half);
         known = 1;
     }
-    let places = rngs.each_ref().map(Pcg64::position);
-    let (mut states, incs) = (places.map(|(state, _)| state), places.map(|(_, inc)| inc));
+    let mut places = rngs.each_ref().map(|rng| *rng.position());
     let mut keep = |outputs: [u64; TOGETHER]| {
         all[known] = outputs.map(|x| x as u32);
         all[known + 1] = outputs.map(|x| (x >> 32) as u32);
@@ -195,12 +192,15 @@ fn ahead<S: Steps>(
     };
     let mut have = usize::from(left > 0);
     while have + 8 <= count {
-        for outputs in steps.outputs::<4>(&mut states, &incs) {
+        let (all, states) = steps.outputs::<4>(places.each_ref());
+        places.iter_mut().zip(states).for_each(|(at, state)| at.state = state);
+        for outputs in all {
             have = keep(outputs);
         }
     }
     while have < count {
-        let [outputs] = steps.outputs::<1>(&mut states, &incs);
+        let ([outputs], states) = steps.outputs::<1>(places.each_ref());
+        places.iter_mut().zip(states).for_each(|(at, state)| at.state = state);
         have = keep(outputs);
     }
     let (drawn, _) = all.split_first_chunk::<MOST_AHEAD>()?;
@@ -208,7 +208,7 @@ fn ahead<S: Steps>(
         return None;
     }
     for (lane, rng) in rngs.iter_mut().enumerate() {
-        rng.set_stream(states[lane], places[lane].1);
+        *rng.position_mut() = places[lane];
         rng.set_half(all[have - 1][lane], have > count);
     }
     Some(*drawn)
@@ -224,11 +224,9 @@ fn halves<S: Steps>(steps: S, rngs: &mut [Pcg64; TOGETHER]) -> Option<[u32; TOGE
     if left > 0 {
         return None;
     }
-    let places = rngs.each_ref().map(Pcg64::position);
-    let mut states = places.map(|(state, _)| state);
-    let [outputs] = steps.outputs::<1>(&mut states, &places.map(|(_, inc)| inc));
+    let ([outputs], states) = steps.outputs::<1>(rngs.each_ref().map(Pcg64::position));
     for (lane, rng) in rngs.iter_mut().enumerate() {
-        rng.set_stream(states[lane], places[lane].1);
+        rng.position_mut().state = states[lane];
         rng.set_half((outputs[lane] >> 32) as u32, true);
     }
     Some(outputs.map(|x| x as u32))
@@ -255,10 +253,10 @@ mod tests {
         for level in Level::supported() {
             for (lane, output) in [(0, 1), (3, 2), (7, 4)] {
                 let mut many = generators(TOGETHER);
-                let inc = many[lane].position().1;
+                let inc = many[lane].position().inc;
                 // The state 0 gives the output 0, of which both halves are rejected.
                 let state = (0..output).fold(0, |state, _| before(state, inc));
-                many[lane].set_stream(state, inc);
+                many[lane].position_mut().state = state;
                 let mut each = many.clone();
                 let mut out = [9; TOGETHER * MOST_AHEAD];
                 choices_ahead(level, &mut many, 3, &mut out);
@@ -267,7 +265,7 @@ mod tests {
                     assert_eq!(step, expected, "{}", level.name());
                 }
                 assert_eq!(many, each);
-                let back = (0..MOST_AHEAD / 2 + 1).fold(many[lane].position().0, |state, _| before(state, inc));
+                let back = (0..MOST_AHEAD / 2 + 1).fold(many[lane].position().state, |state, _| before(state, inc));
                 assert_eq!(back, state, "an output more was used");
             }
         }

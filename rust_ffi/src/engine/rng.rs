@@ -268,19 +268,15 @@ impl Pcg64 {
     }
 
     /// State and increment.
-    pub(crate) fn position(&self) -> (u128, u128) {
-        (self.at.state, self.at.inc)
+    #[inline(always)]
+    pub(crate) fn position(&self) -> &Position {
+        &self.at
     }
 
     /// The same, to move.
     #[inline(always)]
-    pub(super) fn position_mut(&mut self) -> &mut Position {
+    pub(crate) fn position_mut(&mut self) -> &mut Position {
         &mut self.at
-    }
-
-    /// Becomes the generator with this state and increment, which is odd.
-    pub(crate) fn set_stream(&mut self, state: u128, inc: u128) {
-        (self.at.state, self.at.inc) = (state, inc);
     }
 
     /// The generator as 40 bytes, little-endian: state (16), increment (16), flag of the kept half (1), three zero

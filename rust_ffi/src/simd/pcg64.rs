@@ -55,8 +55,8 @@ pub trait Steps: Copy + Send + Sync {
     /// The next outputs.
     fn block(self, at: &mut Self::State, out: &mut [u64; BLOCK]);
 
-    /// The next `N` outputs of several generators, which move on.
-    fn outputs<const N: usize>(self, states: &mut [u128; TOGETHER], incs: &[u128; TOGETHER]) -> [[u64; TOGETHER]; N];
+    /// The next `N` outputs of several generators, and their states after those.
+    fn outputs<const N: usize>(self, at: [&Position; TOGETHER]) -> ([[u64; TOGETHER]; N], [u128; TOGETHER]);
 
     /// The halves of the next `N` outputs of several generators, each as a choice among `n`, which is at most 256. None
     /// if one has to be rejected; no generator has moved then.
@@ -139,21 +139,20 @@ impl Steps for Portable {
     }
 
     #[inline(always)]
-    fn outputs<const N: usize>(self, states: &mut [u128; TOGETHER], incs: &[u128; TOGETHER]) -> [[u64; TOGETHER]; N] {
-        let mut all = [[0; TOGETHER]; N];
-        for (lane, (state, inc)) in states.iter_mut().zip(incs).enumerate() {
+    fn outputs<const N: usize>(self, at: [&Position; TOGETHER]) -> ([[u64; TOGETHER]; N], [u128; TOGETHER]) {
+        let (mut all, mut states) = ([[0; TOGETHER]; N], at.map(|at| at.state));
+        for (lane, (state, at)) in states.iter_mut().zip(at).enumerate() {
             for out in &mut all {
-                *state = state.wrapping_mul(MULTIPLIER).wrapping_add(*inc);
+                *state = state.wrapping_mul(MULTIPLIER).wrapping_add(at.inc);
                 out[lane] = output(*state);
             }
         }
-        all
+        (all, states)
     }
 
     #[inline(always)]
     fn choices<const N: usize>(self, mut at: [&mut Position; TOGETHER], n: u32) -> Option<Choices<N>> {
-        let mut states = at.each_ref().map(|at| at.state);
-        let outputs = self.outputs::<N>(&mut states, &at.each_ref().map(|at| at.inc));
+        let (outputs, states) = self.outputs::<N>(at.each_ref().map(|at| &**at));
         let (mut chosen, mut halves, mut rejected) = ([[[0; TOGETHER]; 2]; N], [0; TOGETHER], false);
         for (chosen, outputs) in chosen.iter_mut().zip(&outputs) {
             for (lane, x) in outputs.iter().enumerate() {
@@ -358,16 +357,19 @@ mod x86_64 {
         _mm512_rorv_epi64(_mm512_xor_si512(low, high), _mm512_srli_epi64::<58>(high))
     }
 
-    /// Eight numbers in lanes.
+    /// States and increments.
     ///
     /// # Safety
     /// * [`ifma_available`].
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
-    unsafe fn spread(x: &[u128; LANES]) -> Parts {
-        let x = x.as_ptr().cast::<__m512i>();
-        // SAFETY: by this function's contract; eight numbers of 128 bits are two registers.
-        unsafe { parts_of(_mm512_loadu_si512(x), _mm512_loadu_si512(x.add(1))) }
+    unsafe fn spread([a, b, c, d, e, f, g, h]: [&Position; LANES]) -> (Parts, Parts) {
+        // SAFETY: by this function's contract.
+        unsafe {
+            let states = [[a, b, c, d], [e, f, g, h]].map(|four_at| four(four_at.map(|at| &at.state)));
+            let incs = [[a, b, c, d], [e, f, g, h]].map(|four_at| four(four_at.map(|at| &at.inc)));
+            (parts_of(states), parts_of(incs))
+        }
     }
 
     /// Four numbers from four places.
@@ -389,7 +391,7 @@ mod x86_64 {
     /// * [`ifma_available`].
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
-    unsafe fn parts_of(a: __m512i, b: __m512i) -> Parts {
+    unsafe fn parts_of([a, b]: [__m512i; 2]) -> Parts {
         let low = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), b);
         let high = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15), b);
         let mask = _mm512_set1_epi64(LOW_52 as i64);
@@ -401,11 +403,11 @@ mod x86_64 {
     /// * [`ifma_available`].
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
-    unsafe fn outputs<const N: usize>(states: &mut [u128; LANES], incs: &[u128; LANES]) -> [[u64; LANES]; N] {
-        let mut all = [[0; LANES]; N];
+    unsafe fn outputs<const N: usize>(at: [&Position; LANES]) -> ([[u64; LANES]; N], [u128; LANES]) {
+        let (mut all, mut states) = ([[0; LANES]; N], [0; LANES]);
         // SAFETY: by this function's contract; a row of `all` is a register, all states are two.
         unsafe {
-            let (mut parts, incs, power) = (spread(states), spread(incs), splat(MULTIPLIER));
+            let ((mut parts, incs), power) = (spread(at), splat(MULTIPLIER));
             for out in &mut all {
                 parts = multiply_add(parts, power, incs);
                 _mm512_storeu_si512(out.as_mut_ptr().cast(), output(whole(parts)));
@@ -415,7 +417,7 @@ mod x86_64 {
             _mm512_storeu_si512(to, first);
             _mm512_storeu_si512(to.add(1), last);
         }
-        all
+        (all, states)
     }
 
     /// What [`parts_of`] was made of.
@@ -438,15 +440,10 @@ mod x86_64 {
     #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512bw,avx512vl")]
     unsafe fn choices<const N: usize>(at: [&mut Position; LANES], n: u32) -> Option<Choices<N>> {
         let (mut chosen, mut halves) = ([[[0; LANES]; 2]; N], [0; LANES]);
-        let [a, b, c, d, e, f, g, h] = at;
         // SAFETY: by this function's contract; a row of `chosen` takes eight bytes, `halves` half of a register.
         let moved = unsafe {
-            let states = parts_of(
-                four([&a.state, &b.state, &c.state, &d.state]),
-                four([&e.state, &f.state, &g.state, &h.state]),
-            );
-            let incs = parts_of(four([&a.inc, &b.inc, &c.inc, &d.inc]), four([&e.inc, &f.inc, &g.inc, &h.inc]));
-            let (mut parts, power, many) = (states, splat(MULTIPLIER), _mm512_set1_epi64(i64::from(n)));
+            let ((mut parts, incs), power) = (spread(at.each_ref().map(|at| &**at)), splat(MULTIPLIER));
+            let many = _mm512_set1_epi64(i64::from(n));
             // Below `n` in the low half of a lane once a product has been.
             let mut least = _mm512_set1_epi32(-1);
             for chosen in &mut chosen {
@@ -466,6 +463,7 @@ mod x86_64 {
             }
             fours(parts)
         };
+        let [a, b, c, d, e, f, g, h] = at;
         for (four, at) in moved.into_iter().zip([[a, b, c, d], [e, f, g, h]]) {
             let states = [
                 _mm512_castsi512_si128(four),
@@ -526,13 +524,9 @@ mod x86_64 {
         }
 
         #[inline(always)]
-        fn outputs<const N: usize>(
-            self,
-            states: &mut [u128; TOGETHER],
-            incs: &[u128; TOGETHER],
-        ) -> [[u64; TOGETHER]; N] {
+        fn outputs<const N: usize>(self, at: [&Position; TOGETHER]) -> ([[u64; TOGETHER]; N], [u128; TOGETHER]) {
             // SAFETY: this token proves it.
-            unsafe { outputs(states, incs) }
+            unsafe { outputs(at) }
         }
 
         #[inline(always)]
@@ -567,7 +561,7 @@ mod tests {
 
         fn run<S: Steps>(self, steps: S) {
             let mut rng = Pcg64::from_rand_seed(self.0);
-            let (state, inc) = rng.position();
+            let Position { state, inc } = *rng.position();
             let mut at = steps.start(state, inc);
             for round in 0..300_u64 {
                 let mut out = [0; BLOCK];
@@ -592,12 +586,11 @@ mod tests {
 
         fn run<S: Steps>(self, steps: S) {
             let mut rngs: [Pcg64; TOGETHER] = std::array::from_fn(|k| Pcg64::from_numpy_seed(self.0 ^ (k as u64) << 9));
-            let mut states = rngs.each_ref().map(|rng| rng.position().0);
-            let incs = rngs.each_ref().map(|rng| rng.position().1);
             for _ in 0..100 {
-                let outputs = steps.outputs::<3>(&mut states, &incs);
+                let at = rngs.each_ref().map(|rng| *rng.position());
+                let (outputs, states) = steps.outputs::<3>(at.each_ref());
                 assert_eq!(outputs, std::array::from_fn(|_| rngs.each_mut().map(Pcg64::next_u64)));
-                assert_eq!(states, rngs.each_ref().map(|rng| rng.position().0));
+                assert_eq!(states, rngs.each_ref().map(|rng| rng.position().state));
             }
         }
     }

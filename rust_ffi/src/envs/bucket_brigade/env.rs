@@ -15,6 +15,7 @@ use crate::engine::rng::Pcg64;
 use crate::engine::spec::Spec;
 use crate::engine::tally::Tally;
 use crate::engine::vec_env::{Environment, Phase, Turn};
+use crate::simd::pcg64::Position;
 use crate::simd::Level;
 use serde_json::Value;
 use std::marker::PhantomData;
@@ -140,12 +141,12 @@ struct Choice {
 fn read_stream(words: &[u64], row: usize) -> (Stream, Pcg64) {
     let [a, b, c, d] = std::array::from_fn(|k| u128::from(words[4 * row + k]));
     let mut rng = Pcg64::from_rand_seed(0);
-    rng.set_stream(b << 64 | a, d << 64 | c);
+    *rng.position_mut() = Position { state: b << 64 | a, inc: d << 64 | c };
     (Stream::of(&rng), rng)
 }
 
 fn write_rng(words: &mut [u64], row: usize, rng: &Pcg64) {
-    let (state, inc) = rng.position();
+    let Position { state, inc } = *rng.position();
     let all = [state as u64, (state >> 64) as u64, inc as u64, (inc >> 64) as u64];
     words[4 * row..4 * row + 4].copy_from_slice(&all);
 }

@@ -5,7 +5,7 @@
 
 use super::rules::GROUP;
 use crate::engine::rng::Pcg64;
-use crate::simd::pcg64::{ahead, output, Steps, BLOCK};
+use crate::simd::pcg64::{ahead, output, Position, Steps, BLOCK};
 
 /// A chance for a float of 24 random bits: true with a draw `u` for which `u < p`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub struct Stream {
 impl Stream {
     /// Goes on where `rng` stands.
     pub fn of(rng: &Pcg64) -> Self {
-        let (state, inc) = rng.position();
+        let Position { state, inc } = *rng.position();
         Stream { state, inc }
     }
 
@@ -96,7 +96,7 @@ impl Stream {
 
     /// Moves `rng`, from which this stream was made, to where the stream stands.
     pub fn put_back(&self, rng: &mut Pcg64) {
-        rng.set_stream(self.state, self.inc);
+        rng.position_mut().state = self.state;
     }
 }
 
@@ -145,14 +145,14 @@ impl<S: Steps> Ahead<S> {
     /// The generator of `rand`'s `seed_from_u64(seed)`.
     #[inline(always)]
     pub fn new(steps: S, seed: u64) -> Self {
-        let (state, inc) = Pcg64::from_rand_seed(seed).position();
+        let Position { state, inc } = *Pcg64::from_rand_seed(seed).position();
         Ahead { steps, at: steps.start(state, inc), made: [0; ROOM], next: 0, end: 0 }
     }
 
     /// Starts anew with another seed.
     #[inline(always)]
     pub fn restart(&mut self, seed: u64) {
-        let (state, inc) = Pcg64::from_rand_seed(seed).position();
+        let Position { state, inc } = *Pcg64::from_rand_seed(seed).position();
         self.at = self.steps.start(state, inc);
         (self.next, self.end) = (0, 0);
     }
