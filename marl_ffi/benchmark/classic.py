@@ -31,6 +31,7 @@ BATCH, BIG_BATCH, FEW = 4096, 65_536, 16
 SETS = 64  # arrays of actions in turn
 STEPS = 16  # of a pass
 ROLLOUT = 8
+ROLLOUTS = 8  # one after the other: both sides are warm for the most part of a pass
 CLOSE: dict[str, Any] = {"rtol": 1e-3, "atol": 1e-4}  # float32 against float64, after a few steps
 
 
@@ -193,7 +194,7 @@ def _rollout(drawn: bool) -> Race:
     actions = np.stack(_actions("CartPole-v1", BIG_BATCH, ROLLOUT))
     few = _actions("CartPole-v1", BATCH)
     source = itertools.cycle(few)
-    steps = ROLLOUT * BIG_BATCH // BATCH
+    steps = ROLLOUTS * ROLLOUT * BIG_BATCH // BATCH
 
     def agree() -> None:
         large.reset(seed=0)
@@ -208,9 +209,14 @@ def _rollout(drawn: bool) -> Race:
         for action in itertools.islice(source, steps):
             small.step(action)
 
+    roll = partial(large.rollout, ROLLOUT, extras=False) if drawn else partial(large.rollout, actions)
+
+    def ours() -> None:
+        for _ in range(ROLLOUTS):
+            roll()
+
     agree()
-    ours = partial(large.rollout, ROLLOUT, extras=False) if drawn else partial(large.rollout, actions)
-    return Race(ours, rival, ROLLOUT * BIG_BATCH, agree)
+    return Race(ours, rival, ROLLOUTS * ROLLOUT * BIG_BATCH, agree)
 
 
 def _sync(env_id: str) -> Race:
