@@ -106,6 +106,7 @@ header: $(CBINDGEN) ## make include/marl_ffi.h again
 lint: $(VENV)/.dev ## style of Rust and Python
 	cargo fmt --check --manifest-path $(MANIFEST)
 	cargo clippy --locked --all-targets --manifest-path $(MANIFEST) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --quiet --manifest-path $(MANIFEST)
 	cargo fmt --check --manifest-path examples/plugins/rust/Cargo.toml
 	cargo clippy --locked --target-dir rust_ffi/target --manifest-path examples/plugins/rust/Cargo.toml -- -D warnings
 	$(PY) -m ruff check

@@ -113,7 +113,7 @@ pub fn output(state: u128) -> u64 {
     ((state >> 64) as u64 ^ state as u64).rotate_right((state >> 122) as u32)
 }
 
-/// The state `steps` on, from 1 to [`BLOCK`].
+/// The state `steps` on, from 1 to `BLOCK`.
 #[inline(always)]
 pub fn ahead(state: u128, inc: u128, steps: usize) -> u128 {
     let (power, sum) = POWERS[steps - 1];

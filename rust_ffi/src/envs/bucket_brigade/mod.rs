@@ -7,7 +7,8 @@
 //!
 //! [`scenario`] holds the numbers and options of a game, [`catalog`] those with a name; [`rules`] one night and
 //! [`rewards`] what it pays; [`stream`] its random numbers; [`agents`] and [`policies`] those who play without learning;
-//! [`payoff`] whole episodes of them, thousands at a time, and [`record`] a single one, night by night; [`env`] the environment, and [`observe`] what is seen.
+//! [`payoff`] whole episodes of them, thousands at a time, and [`record`] a single one, night by night;
+//! [`mod@env`] the environment, and [`observe`] what is seen.
 
 pub mod agents;
 pub mod catalog;

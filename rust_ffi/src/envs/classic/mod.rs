@@ -1,7 +1,7 @@
 //! Classic control, as Gymnasium plays it: the same starts for the same seeds, the same physics in the same precision.
 //!
 //! One file per environment, each with the same parts in the same order: constants, description, settings, start,
-//! step, observation. [`control`] is what such a file states; [`env`] makes an environment of it.
+//! step, observation. [`control`] is what such a file states; [`mod@env`] makes an environment of it.
 //!
 //! Precision: with `dtype` "float64" a rule is evaluated in 64 bits, in the order in which Gymnasium's Python
 //! evaluates it, so that only sine and cosine can differ, by a unit in the last place. With "float32" the same

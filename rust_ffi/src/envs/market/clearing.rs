@@ -1,5 +1,5 @@
 //! The clearing rule, written once: [`Walk`] finds the margin and [`dispatch`] says what a unit clears, for one market
-//! or for one per lane. Here they clear a single market; [`super::lanes`] clears many.
+//! or for one per lane. Here they clear a single market; `lanes` clears many.
 
 use super::merit_order::MeritOrder;
 use crate::simd::{for_registers, Lanes, Mask, Real, Scalar, Simd};

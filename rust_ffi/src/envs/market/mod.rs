@@ -9,8 +9,9 @@
 //! shortage        no such k: everybody clears in full and the price is the highest bid
 //! ```
 //!
-//! [`clearing`] holds the rule; [`merit_order`] the sort; [`rewards`] what each unit earns; [`offers`] what comes in;
-//! [`kernels`] the loops over one market or many, small ones by [`lanes`]; [`observers`] the features agents see; [`env`] the environment.
+//! [`clearing`] holds the rule; `merit_order` the sort; [`rewards`] what each unit earns; `offers` what comes in;
+//! [`kernels`] the loops over one market or many, small ones by `lanes`; [`observers`] the features agents see;
+//! [`mod@env`] the environment.
 
 pub mod clearing;
 mod describe;
