@@ -207,8 +207,8 @@ static void rolling(void) {
     stepper step = marl_vec_env_rollout;
     const size_t half = (size_t)-1 / 2 + 1;
     marl_step_io empty;
-    size_t size, k;
-    uint8_t *before;
+    size_t size, start_size, k;
+    uint8_t *before, *start, *askew;
     seed_batch(b, 3);
     before = snapshot_of(b->env, &size);
     watch_batch(b);
@@ -240,8 +240,18 @@ static void rolling(void) {
     FINE(marl_vec_env_rollout(one.env, 1, &one.io, err));
     watch_batch(b);
     b->io.actions_out_bytes = b->io.actions_bytes;
+    askew = room_for(b->io.actions_bytes + 1, 1);
+    start = snapshot_of(b->env, &start_size);
     FINE(marl_vec_env_rollout(b->env, 3, &b->io, err));
     for (k = 0; k < 3 * ENVS * AGENTS; k++) CHECK(0 <= b->drawn[2 * k] && b->drawn[2 * k] <= 1);
+    /* Actions are drawn to any byte. */
+    FINE(marl_vec_env_restore(b->env, start, start_size, err));
+    b->io.actions_out = askew + 1;
+    FINE(marl_vec_env_rollout(b->env, 3, &b->io, err));
+    CHECK(memcmp(askew + 1, b->drawn, b->io.actions_bytes) == 0);
+    b->io.actions_out = b->drawn;
+    free(start);
+    free(askew);
 
     seed_batch(&disabled, 3);
     disabled.io.infos = NULL;

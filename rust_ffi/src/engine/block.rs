@@ -106,15 +106,14 @@ impl Ahead {
     }
 }
 
-/// Where `len` actions are drawn to: what the caller has given for them, or else memory of our own.
-fn place<'a, T: bytemuck::Pod>(given: &'a mut [u8], own: &'a mut Vec<T>, len: usize) -> &'a mut [T] {
-    if given.len() == len * size_of::<T>() {
-        if let Ok(to) = bytemuck::try_cast_slice_mut(given) {
-            return to;
-        }
+/// Where `len` actions are drawn to: what the caller has given for them, or memory of our own if that is not aligned or
+/// nothing; and what they have to be copied to then.
+fn place<'a, T: bytemuck::Pod>(given: &'a mut [u8], own: &'a mut Vec<T>, len: usize) -> (&'a mut [T], &'a mut [u8]) {
+    if given.len() == len * size_of::<T>() && bytemuck::try_cast_slice::<u8, T>(given).is_ok() {
+        return (bytemuck::cast_slice_mut(given), &mut []);
     }
     own.resize(len, T::zeroed());
-    own
+    (own, given)
 }
 
 /// Small numbers as large ones: a plain loop, compiled for the widest registers.
@@ -259,26 +258,29 @@ impl<E: Environment> Block<E> {
         let mut drawn = std::mem::take(&mut self.drawn);
         let (rngs, len) = (&mut self.action_rngs, self.rows * rule.row_len());
         let given = std::mem::take(&mut out.actions);
-        let actions = match rule.sampled_dtype() {
+        let (actions, copy) = match rule.sampled_dtype() {
             Dtype::Int64 => {
-                let to = place(given, &mut drawn.int64, len);
+                let (to, copy) = place(given, &mut drawn.int64, len);
                 match rule.few_choices() {
                     Some(n) => drawn.ahead.next(settings.level, rngs, n, left, to),
                     None => rule.sample_choices(settings.level, rngs, to),
                 }
-                Actions::I64(to)
+                (Actions::I64(to), copy)
             }
             Dtype::Float64 => {
-                let to = place(given, &mut drawn.float64, len);
+                let (to, copy) = place(given, &mut drawn.float64, len);
                 rule.sample_numbers(rngs, to);
-                Actions::F64(to)
+                (Actions::F64(to), copy)
             }
             _ => {
-                let to = place(given, &mut drawn.float32, len);
+                let (to, copy) = place(given, &mut drawn.float32, len);
                 rule.sample_numbers(rngs, to);
-                Actions::F32(to)
+                (Actions::F32(to), copy)
             }
         };
+        if copy.len() == actions.bytes().len() {
+            copy.copy_from_slice(actions.bytes());
+        }
         self.step(env, settings, actions, out);
         self.drawn = drawn;
     }
