@@ -39,8 +39,18 @@
 #define MARL_PLUGIN_EXPORT MARL_PLUGIN_LINKAGE __attribute__((visibility("default")))
 #endif
 
+// Markets of more units are cleared one by one.
+#define MOST_UNITS 256
+
+// The bits of a key that hold the unit.
+#define TAG 255
+
 // Version of the C ABI. Raised by any change that a compiled caller could notice.
 #define MARL_ABI_VERSION 1
+
+// For `marl_market_params.reserved`: after an error of a batch, its results may hold anything, not what they held
+// before. Offers are then checked while they are cleared, not in a pass of their own.
+#define MARL_MARKET_RESULTS_MAY_BE_LOST 1
 
 // Version of the tables of plug-ins: what a plug-in writes to `marl_plugin_env.version`. Fields are only ever added at
 // the end of these structs; whatever else changes raises this number.
@@ -49,6 +59,9 @@
 // Flag of `marl_plugin_env`: its functions may be called by several threads at a time, each with environments of its
 // own. Without it they are called by one thread at a time, whatever the number of batches.
 #define MARL_PLUGIN_THREAD_SAFE 1
+
+// Most elements of a row.
+#define MOST_ELEMENTS 256
 
 // What went wrong. Numbers are part of the ABI: never changed, never reused.
 typedef enum marl_status {
@@ -212,7 +225,7 @@ typedef struct marl_market_params {
   int32_t loss_of_load;
   // Equal marginal bids: 0 lower index first (default), 1 in proportion to what they offer.
   int32_t tie_rule;
-  // Not used; 0.
+  // 0 (default), or `MARL_MARKET_RESULTS_MAY_BE_LOST`. Other bits have no meaning yet; leave them 0.
   int32_t reserved;
 } marl_market_params;
 

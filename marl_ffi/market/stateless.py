@@ -220,7 +220,7 @@ def _clear_in_place(b: Array, q: Array, d: Array, threads: int) -> tuple[Array, 
     prices, cleared = empty(len(b), b.dtype), empty(b.shape, b.dtype)
     call = lib.marl_market_clear_batch_f32 if kind == "float32" else lib.marl_market_clear_batch_f64
     status = call(
-        pointer(b, kind), b.size, pointer(q, kind), q.size, pointer(d, "float64"), len(d), b.shape[1], new_params(),
+        pointer(b, kind), b.size, pointer(q, kind), q.size, pointer(d, "float64"), len(d), b.shape[1], _batch_params(),
         pointer(prices, kind), prices.size, pointer(cleared, kind), cleared.size, threads, err,
     )  # fmt: skip
     _library.check(status, err)
@@ -310,7 +310,7 @@ def _unchecked_params(
     lambda_bid_penalty: Any, unit_lol_penalty: Any, demand_scale: Any, cost_scale: Any, time_horizon: Any
 ) -> Any:
     """The settings unchecked, so that the library reports wrong ones after wrong bids, quantities and demand."""
-    params = new_params()
+    params = _batch_params()
     for name, value in (
         ("lambda_bid_penalty", lambda_bid_penalty), ("unit_lol_penalty", unit_lol_penalty),
         ("demand_scale", demand_scale), ("cost_scale", cost_scale),
@@ -323,6 +323,14 @@ def _unchecked_params(
     return params
 
 
+def _batch_params(settings: RewardSettings | None = None) -> Any:
+    """For batches that write to new arrays, which nobody sees after an error."""
+    _, lib = _library.get()
+    params = new_params(settings)
+    params.reserved = lib.MARL_MARKET_RESULTS_MAY_BE_LOST
+    return params
+
+
 def _batch_entry(markets: int, units: int, *, costs: bool, settings: RewardSettings | None = None) -> _Entry:
     """Arrays for a batch, and what clears them on the calling thread."""
     _, lib = _library.get()
@@ -330,7 +338,7 @@ def _batch_entry(markets: int, units: int, *, costs: bool, settings: RewardSetti
     bids, quantities, cleared = (aligned((markets, units), _F64) for _ in range(3))
     demand, prices = (aligned(markets, _F64) for _ in range(2))
     err = _library.new_error()
-    params = new_params(settings)
+    params = _batch_params(settings)
     b, q, d, p, a = (pointer(x, "float64", writable=True) for x in (bids, quantities, demand, prices, cleared))
     if not costs:
         args: tuple[Any, ...] = (b, size, q, size, d, markets, units, params, p, markets, a, size, 1, err)
@@ -351,7 +359,7 @@ def _in_place(
     """
     _, lib = _library.get()
     size, shape = markets * units, (markets, units)
-    err, params, at = _library.new_error(), new_params(settings), quick_pointer(_F64)
+    err, params, at = _library.new_error(), _batch_params(settings), quick_pointer(_F64)
     clear_batch, step_batch = lib.marl_market_clear_batch_f64, lib.marl_market_step_batch_f64
 
     def clear(threads: int, bids: Array, quantities: Array, demand: Array) -> tuple[Array, ...]:

@@ -132,7 +132,7 @@ mod naive {
 }
 
 /// Kinds of bids, from harmless to nasty.
-const KINDS: [&str; 5] = ["random", "tied", "nearly equal", "zero", "all one"];
+const KINDS: [&str; 6] = ["random", "tied", "nearly equal", "some nearly equal", "zero", "all one"];
 
 /// A bid whose last eight mantissa bits are random: sorted by a key that gives them away, it may come out wrong.
 fn nearly<R: Real>(base: f64, numbers: &mut Numbers) -> R {
@@ -145,9 +145,10 @@ fn nearly<R: Real>(base: f64, numbers: &mut Numbers) -> R {
 
 fn bid<R: Real>(kind: &str, numbers: &mut Numbers) -> R {
     match kind {
-        "random" => R::from_f64(numbers.between(-50.0, 150.0)),
         "tied" => R::from_f64([-10.0, 0.0, 20.0, 35.5][numbers.below(4)]),
         "nearly equal" => nearly(if numbers.below(4) == 0 { -33.25 } else { 47.125 }, numbers),
+        "some nearly equal" if numbers.below(16) == 0 => nearly(47.125, numbers),
+        "random" | "some nearly equal" => R::from_f64(numbers.between(-50.0, 150.0)),
         "zero" => R::from_f64([0.0, -0.0][numbers.below(2)]),
         _ => R::from_f64(30.0),
     }
@@ -236,7 +237,9 @@ fn many<R: Real>(
         lol: &mut lol,
     };
     let costs = Costs { costs: &all.costs, terms: RewardTerms::new(params) };
-    run_many(level, threads, rules, offers, Some(costs), results);
+    // Both ways, whichever this is.
+    let to_check = threads % 2 == 1;
+    assert!(run_many(level, threads, rules, offers, to_check, Some(costs), results));
     let outcome = |row: usize| Outcome {
         price: prices[row],
         cleared: cleared[row * n..(row + 1) * n].to_vec(),
@@ -256,7 +259,7 @@ fn rules() -> Vec<Rules> {
 }
 
 fn sizes() -> Vec<usize> {
-    (1..=40).chain([64, 100, 200, 256, 257, 300]).collect()
+    (1..=40).chain([50, 63, 64, 65, 88, 100, 127, 128, 129, 160, 200, 255, 256, 257, 300]).collect()
 }
 
 fn params() -> RewardParams {
@@ -312,7 +315,7 @@ fn float32_agrees_with_a_plain_sort() {
 #[test]
 fn threads_change_nothing() {
     fn check<R: Real>() {
-        for n in [3, 5, 16, 17, 40] {
+        for n in [3, 5, 16, 17, 40, 100] {
             let all = markets::<R>(2500, n, "nearly equal", 9);
             for rules in rules() {
                 let expected = many(Level::SCALAR, 1, &rules, &params(), &all);
@@ -333,7 +336,7 @@ fn threads_change_nothing() {
 #[test]
 fn every_batch_size_is_a_part_of_a_larger_one() {
     fn check<R: Real>() {
-        for n in [1, 4, 5, 16, 20] {
+        for n in [1, 4, 5, 16, 20, 28, 50] {
             let whole = markets::<R>(33, n, "tied", 4);
             for level in Level::supported() {
                 let expected = many(level, 1, &Rules::default(), &params(), &whole);
@@ -347,6 +350,48 @@ fn every_batch_size_is_a_part_of_a_larger_one() {
                     };
                     let got = many(level, 1, &Rules::default(), &params(), &part);
                     assert!(got.iter().zip(&expected).all(|(a, b)| a.bits() == b.bits()) && got.len() == count);
+                }
+            }
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
+#[test]
+fn a_check_on_the_way_finds_what_a_check_beforehand_does() {
+    fn check<R: Real>() {
+        for n in [1, 5, 8, 13, 24, 28, 40, 70, 130, 257] {
+            let count = 35;
+            let mut all = markets::<R>(count, n, "random", 3);
+            for (at, rules) in (0..count * n).step_by(n / 3 + 1).zip(rules().iter().cycle()) {
+                for level in Level::supported() {
+                    let run = |all: &Markets<R>, threads: usize| {
+                        let (mut prices, mut cleared) = (vec![R::ZERO; count], vec![R::ZERO; count * n]);
+                        let (bids, quantities, demand) = (&all.bids, &all.quantities, &all.demand);
+                        let offers = Offers { bids, quantities, demand, num_generators: n };
+                        let fine = offers.check(level, true, threads).is_ok();
+                        let (prices, cleared) = (&mut prices[..], &mut cleared[..]);
+                        let results = Results { prices, cleared, rewards: &mut [], unserved: &mut [], lol: &mut [] };
+                        assert_eq!(run_many(level, threads, rules, offers, true, None, results), fine);
+                        fine
+                    };
+                    assert!(run(&all, 1));
+                    for wrong in [R::NAN, R::INFINITY, -R::INFINITY] {
+                        let kept = std::mem::replace(&mut all.bids[at], wrong);
+                        assert!(!run(&all, 1) && !run(&all, 7), "bids[{at}] of {n} units, {}", level.name());
+                        all.bids[at] = kept;
+                    }
+                    for wrong in [R::NAN, R::INFINITY, -R::ONE] {
+                        let kept = std::mem::replace(&mut all.quantities[at], wrong);
+                        assert!(!run(&all, 1) && !run(&all, 7), "quantities[{at}] of {n} units, {}", level.name());
+                        all.quantities[at] = kept;
+                    }
+                    for wrong in [f64::NAN, f64::INFINITY, -1.0] {
+                        let kept = std::mem::replace(&mut all.demand[at / n], wrong);
+                        assert!(!run(&all, 1) && !run(&all, 7), "demand[{}], {n} units, {}", at / n, level.name());
+                        all.demand[at / n] = kept;
+                    }
                 }
             }
         }

@@ -231,6 +231,61 @@ static void options(void) {
     still_works();
 }
 
+/* Offers checked while they are cleared: the same statuses and messages, whichever way markets of that size take. */
+static void results_that_may_be_lost(size_t units) {
+    enum { MARKETS = 19, MOST = 40 };
+    static double b[MARKETS * MOST], q[MARKETS * MOST], c[MOST], d[MARKETS], p[MARKETS], a[MARKETS * MOST], r[MARKETS * MOST];
+    marl_market_params params;
+    marl_error before, after;
+    size_t k, size = MARKETS * units, wrong = size - 2;
+    watch(NULL, 0);
+    for (k = 0; k < size; k++) {
+        b[k] = 20 + (double)(k * 37 % 101);
+        q[k] = 5 + (double)(k % 7);
+    }
+    for (k = 0; k < units; k++) {
+        c[k] = 10;
+    }
+    for (k = 0; k < MARKETS; k++) {
+        d[k] = 4 * (double)units;
+    }
+    marl_market_params_default(&params);
+#define STEP_LOST(nc, np) \
+    marl_market_step_batch_f64(b, size, q, size, c, nc, d, MARKETS, units, &params, p, np, a, size, r, size, 1, &after)
+#define SAME(expected, nc, np)                                                       \
+    params.reserved = 0;                                                            \
+    CHECK(STEP_LOST(nc, np) == expected);                                           \
+    before = after;                                                                 \
+    params.reserved = MARL_MARKET_RESULTS_MAY_BE_LOST;                              \
+    CHECK(STEP_LOST(nc, np) == expected);                                           \
+    CHECK(expected == MARL_STATUS_OK || strcmp(before.message, after.message) == 0)
+    SAME(MARL_STATUS_OK, units, MARKETS);
+    b[wrong] = NAN;
+    SAME(MARL_STATUS_BID_NOT_FINITE, units, MARKETS);
+    /* Wrong offers are told of before wrong costs, parameters and outputs. */
+    c[0] = INFINITY;
+    SAME(MARL_STATUS_BID_NOT_FINITE, units, MARKETS);
+    SAME(MARL_STATUS_BID_NOT_FINITE, units, MARKETS - 1);
+    params.tie_rule = 9;
+    SAME(MARL_STATUS_BID_NOT_FINITE, units, MARKETS);
+    b[wrong] = 30;
+    SAME(MARL_STATUS_COST_NOT_FINITE, units, MARKETS);
+    c[0] = 10;
+    SAME(MARL_STATUS_PARAMETER_INVALID, units, MARKETS);
+    params.tie_rule = 0;
+    SAME(MARL_STATUS_LENGTH_MISMATCH, units, MARKETS - 1);
+    q[wrong] = -1;
+    SAME(MARL_STATUS_QUANTITY_NEGATIVE, units, MARKETS);
+    q[wrong] = 5;
+    d[MARKETS - 1] = INFINITY;
+    SAME(MARL_STATUS_DEMAND_NOT_FINITE, units, MARKETS);
+    d[MARKETS - 1] = 4;
+    SAME(MARL_STATUS_OK, units, MARKETS);
+    params.reserved = ~MARL_MARKET_RESULTS_MAY_BE_LOST; /* bits without a meaning */
+    CHECK(STEP_LOST(units, MARKETS) == MARL_STATUS_OK);
+    watch_all();
+}
+
 static void bound_market(void) {
     marl_market *market = NULL;
     double *own, *dispatch, *pay;
@@ -283,6 +338,9 @@ int main(void) {
     lengths_and_places();
     numbers();
     options();
+    results_that_may_be_lost(3);
+    results_that_may_be_lost(20);
+    results_that_may_be_lost(40);
     bound_market();
     return outcome();
 }

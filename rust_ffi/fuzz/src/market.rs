@@ -8,7 +8,7 @@ use marl_ffi::envs::market::kernels::{run_many, Costs, Offers, Results};
 use marl_ffi::envs::market::rewards::{RewardParams, RewardTerms};
 use marl_ffi::ffi::market::{
     marl_market_clear, marl_market_data, marl_market_free, marl_market_new, marl_market_params,
-    marl_market_params_default, marl_market_step,
+    marl_market_params_default, marl_market_step, MARL_MARKET_RESULTS_MAY_BE_LOST,
 };
 use marl_ffi::ffi::{market_f32 as f32s, market_f64 as f64s};
 use marl_ffi::simd::{Level, Real};
@@ -205,7 +205,7 @@ fn play<R: Precision>(input: &mut Input) {
     let which = input.below(6);
     let batch = which == 2 || which == 3;
     let markets = if batch { input.size(70) } else { 1 };
-    let most = if markets > 8 { 40 } else { 300 };
+    let most = if markets > 20 { 40 } else { 300 };
     let n = input.size(most);
     let mut case = Case::<R>::new(input, n, markets, batch);
     match which {
@@ -218,14 +218,19 @@ fn play<R: Precision>(input: &mut Input) {
     }
 }
 
-fn params(input: &mut Input) -> Option<marl_market_params> {
-    if input.once_in(2) {
-        return None;
-    }
+fn default_params() -> marl_market_params {
     // SAFETY: a plain struct of numbers, filled by the call.
     let mut p: marl_market_params = unsafe { std::mem::zeroed() };
     // SAFETY: a place for it.
     unsafe { marl_market_params_default(&mut p) };
+    p
+}
+
+fn params(input: &mut Input) -> Option<marl_market_params> {
+    if input.once_in(2) {
+        return None;
+    }
+    let mut p = default_params();
     p.scarcity_price = input.below(2) as i32;
     p.loss_of_load = input.below(2) as i32;
     p.tie_rule = input.below(2) as i32;
@@ -427,10 +432,32 @@ fn one<R: Precision>(case: &mut Case<R>, call: fn(&mut Case<R>) -> Status, with_
     }
 }
 
+/// The call again, where results may be lost: all is as it was, but for what an error leaves behind.
+fn checked_on_the_way<R: Precision>(case: &mut Case<R>, call: fn(&mut Case<R>) -> Status, expected: Status) {
+    let kept = case.params;
+    let mut params = kept.unwrap_or_else(default_params);
+    params.reserved = MARL_MARKET_RESULTS_MAY_BE_LOST;
+    case.params = Some(params);
+    let results = |case: &Case<R>| {
+        let all = [case.prices.get(), case.cleared.get(), case.rewards.get()].concat();
+        all.iter().map(|x| x.to_f64().to_bits()).collect::<Vec<u64>>()
+    };
+    let (before, text) = (results(case), case.err.text().to_string());
+    assert_eq!(call(case), expected, "{}", case.err.text());
+    assert_eq!(case.err.text(), text);
+    if expected == Status::Ok {
+        assert_eq!(results(case), before, "other results, checked on the way");
+    }
+    case.cleared.assert_guards("cleared");
+    case.params = kept;
+}
+
 fn many<R: Precision>(case: &mut Case<R>, call: fn(&mut Case<R>) -> Status, with_rewards: bool, input: &mut Input) {
     let status = call(case);
     let expected = case.expected(true, with_rewards);
-    if !case.check(status, expected, true, with_rewards) {
+    let fine = case.check(status, expected, true, with_rewards);
+    checked_on_the_way(case, call, expected);
+    if !fine {
         return;
     }
     case.prices.assert_guards("prices");
@@ -501,7 +528,7 @@ fn all_levels<R: Precision>(case: &Case<R>, with_rewards: bool, prices: &[R]) {
             unserved: &mut [],
             lol: &mut [],
         };
-        run_many(level, 1, &rules, offers, costs, results);
+        assert!(run_many(level, 1, &rules, offers, true, costs, results));
         let name = level.name();
         out.iter().for_each(|out| out.assert_guards(name));
         assert!(bits(out[0].get()) == bits(prices), "prices on {name}");

@@ -34,9 +34,13 @@ pub struct marl_market_params {
     pub loss_of_load: i32,
     /// Equal marginal bids: 0 lower index first (default), 1 in proportion to what they offer.
     pub tie_rule: i32,
-    /// Not used; 0.
+    /// 0 (default), or `MARL_MARKET_RESULTS_MAY_BE_LOST`. Other bits have no meaning yet; leave them 0.
     pub reserved: i32,
 }
+
+/// For `marl_market_params.reserved`: after an error of a batch, its results may hold anything, not what they held
+/// before. Offers are then checked while they are cleared, not in a pass of their own.
+pub const MARL_MARKET_RESULTS_MAY_BE_LOST: i32 = 1;
 
 /// An array of a bound market.
 #[repr(C)]
@@ -135,6 +139,15 @@ impl<R: Real + Element> Typed<R> {
 
 pub(super) fn offers_of<'a, R>(bids: &'a [R], quantities: &'a [R], demand: &'a [f64]) -> Offers<'a, R> {
     Offers { bids, quantities, demand, num_generators: bids.len() }
+}
+
+/// Whether the caller does without its old results after an error.
+///
+/// # Safety
+/// * [`read_params`] accepted `params`.
+pub(super) unsafe fn may_lose_results(params: *const marl_market_params) -> bool {
+    // SAFETY: NULL, or of the full size by this function's contract.
+    !params.is_null() && unsafe { params.read_unaligned() }.reserved & MARL_MARKET_RESULTS_MAY_BE_LOST != 0
 }
 
 /// Reads and checks the caller's parameters; NULL stands for the default.

@@ -1,6 +1,6 @@
 //! What the stateless functions of the auction do with the caller's arrays, in either precision.
 
-use super::market::{marl_market_params, offers_of, read_params};
+use super::market::{marl_market_params, may_lose_results, offers_of, read_params};
 use super::{check_apart, check_pointer, extent, slice, slice_mut, write_out};
 use crate::engine::columns::Element;
 use crate::engine::error::{Error, Result, Status};
@@ -125,17 +125,27 @@ pub(super) unsafe fn many<R: Real + Element>(
     };
     let level = Level::current();
     let offers = Offers { bids, quantities, demand, num_generators };
-    offers.check(level, true, num_threads)?;
-    if with_rewards {
-        check_costs(level, costs, &offers)?;
+    offers.check_lengths()?;
+    let check_rest = || {
+        if with_rewards {
+            check_costs(level, costs, &offers)?;
+        }
+        // SAFETY: by this function's contract.
+        let settings = unsafe { (read_params(params)?, may_lose_results(params)) };
+        Error::check_length("prices", prices.1, demand.len())?;
+        Error::check_length("q_cleared", arrays.cleared.1, bids.len())?;
+        if with_rewards {
+            Error::check_length("rewards", arrays.rewards.1, bids.len())?;
+        }
+        Ok(settings)
+    };
+    let settings = check_rest();
+    let check_on_the_way = matches!(settings, Ok((_, true)));
+    if !check_on_the_way {
+        // Offers come before all else that may be wrong, and before anything is written.
+        offers.check(level, true, num_threads)?;
     }
-    // SAFETY: by this function's contract.
-    let (rules, reward_params) = unsafe { read_params(params)? };
-    Error::check_length("prices", prices.1, demand.len())?;
-    Error::check_length("q_cleared", arrays.cleared.1, bids.len())?;
-    if with_rewards {
-        Error::check_length("rewards", arrays.rewards.1, bids.len())?;
-    }
+    let ((rules, reward_params), _) = settings?;
     // SAFETY: by this function's contract, and found to be apart.
     let results = unsafe {
         Results {
@@ -147,8 +157,11 @@ pub(super) unsafe fn many<R: Real + Element>(
         }
     };
     let costs = with_rewards.then(|| Costs { costs, terms: RewardTerms::new(&reward_params) });
-    run_many(level, num_threads, &rules, offers, costs, results);
-    Ok(())
+    if run_many(level, num_threads, &rules, offers, check_on_the_way, costs, results) {
+        return Ok(());
+    }
+    offers.check(level, true, num_threads)?;
+    Err(Error::new(Status::InvalidArgument, "market: invalid input"))
 }
 
 /// One market with a buyer of (bid, quantity), on the caller's arrays.

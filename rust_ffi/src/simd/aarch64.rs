@@ -322,4 +322,21 @@ impl Lanes64<Neon> for F64x2 {
             vreinterpretq_f64_u64(vbslq_u64(vdupq_n_u64(low), veorq_u64(index, flip), bits))
         }))
     }
+    #[inline(always)]
+    fn tag_all(self, index: u8, low: u64) -> Self {
+        self.tag([index; 8], low)
+    }
+    #[inline(always)]
+    fn tags(self, last: u8) -> [u8; 8] {
+        let bits = [isa!(vgetq_lane_f64::<0>(self.0)).to_bits(), isa!(vgetq_lane_f64::<1>(self.0)).to_bits()];
+        let [first, second] = bits.map(|bits| ((bits ^ ((bits as i64) >> 63) as u64) as u8).min(last));
+        [first, second, 0, 0, 0, 0, 0, 0]
+    }
+    #[inline(always)]
+    fn alike(self, other: Self, low: u64) -> M64x2 {
+        M64x2(isa!({
+            let different = veorq_u64(vreinterpretq_u64_f64(self.0), vreinterpretq_u64_f64(other.0));
+            vceqzq_u64(vandq_u64(different, vdupq_n_u64(!low)))
+        }))
+    }
 }

@@ -302,4 +302,28 @@ impl Lanes64<Avx2> for F64x4 {
             _mm256_castsi256_pd(_mm256_or_si256(_mm256_andnot_si256(low, bits), tag))
         }))
     }
+    #[inline(always)]
+    fn tag_all(self, index: u8, low: u64) -> Self {
+        self.tag([index; 8], low)
+    }
+    #[inline(always)]
+    fn tags(self, last: u8) -> [u8; 8] {
+        isa!({
+            let bits = _mm256_castpd_si256(self.0);
+            let tags = _mm256_xor_si256(bits, _mm256_cmpgt_epi64(_mm256_setzero_si256(), bits));
+            // The first byte of each lane goes to where it is wanted; then the halves are put together.
+            let first = _mm256_set_epi64x(-1, 0x8080_8080_0800_8080u64 as i64, -1, 0x8080_8080_8080_0800u64 as i64);
+            let halves = _mm256_shuffle_epi8(tags, first);
+            let tags = _mm_or_si128(_mm256_castsi256_si128(halves), _mm256_extracti128_si256::<1>(halves));
+            _mm_cvtsi128_si64(_mm_min_epu8(tags, _mm_set1_epi8(last as i8))).to_le_bytes()
+        })
+    }
+    #[inline(always)]
+    fn alike(self, other: Self, low: u64) -> M64x4 {
+        M64x4(isa!({
+            let mask = _mm256_set1_epi64x(!low as i64);
+            let (a, b) = (_mm256_castpd_si256(self.0), _mm256_castpd_si256(other.0));
+            _mm256_castsi256_pd(_mm256_cmpeq_epi64(_mm256_and_si256(a, mask), _mm256_and_si256(b, mask)))
+        }))
+    }
 }

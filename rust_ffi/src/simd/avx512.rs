@@ -322,4 +322,28 @@ impl Lanes64<Avx512> for F64x8 {
             _mm512_castsi512_pd(_mm512_ternarylogic_epi64::<0xCA>(_mm512_set1_epi64(low as i64), tag, bits))
         }))
     }
+    #[inline(always)]
+    fn tag_all(self, index: u8, low: u64) -> Self {
+        F64x8(isa!({
+            let bits = _mm512_castpd_si512(self.0);
+            let tag = _mm512_xor_si512(_mm512_set1_epi64(index.into()), _mm512_srai_epi64::<63>(bits));
+            _mm512_castsi512_pd(_mm512_ternarylogic_epi64::<0xCA>(_mm512_set1_epi64(low as i64), tag, bits))
+        }))
+    }
+    #[inline(always)]
+    fn tags(self, last: u8) -> [u8; 8] {
+        let tags = isa!({
+            let bits = _mm512_castpd_si512(self.0);
+            let tags = _mm512_cvtepi64_epi8(_mm512_xor_si512(bits, _mm512_srai_epi64::<63>(bits)));
+            _mm_cvtsi128_si64(_mm_min_epu8(tags, _mm_set1_epi8(last as i8)))
+        });
+        tags.to_le_bytes()
+    }
+    #[inline(always)]
+    fn alike(self, other: Self, low: u64) -> __mmask8 {
+        isa!({
+            let different = _mm512_xor_si512(_mm512_castpd_si512(self.0), _mm512_castpd_si512(other.0));
+            _mm512_testn_epi64_mask(different, _mm512_set1_epi64(!low as i64))
+        })
+    }
 }

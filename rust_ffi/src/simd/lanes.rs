@@ -91,6 +91,8 @@ pub trait Real:
     const PARTS: usize;
     /// The first `PARTS` registers as one of 32-bit floats.
     fn narrow<S: Simd>(s: S, parts: [Self::Lanes<S>; 2]) -> S::F32;
+    /// Widens a register to two of 64-bit lanes; of 64-bit lanes, the first is the register itself.
+    fn widen<S: Simd>(s: S, x: Self::Lanes<S>) -> [S::F64; 2];
     /// The first elements of `from`, which has as many as there are lanes, rounded to this precision.
     fn load_rounded<S: Simd>(s: S, from: &[f64]) -> Self::Lanes<S>;
     /// [`Real::not_below`] of the first elements of `from`, which has as many as there are lanes.
@@ -127,6 +129,10 @@ impl Real for f32 {
     #[inline(always)]
     fn narrow<S: Simd>(_: S, parts: [S::F32; 2]) -> S::F32 {
         parts[0]
+    }
+    #[inline(always)]
+    fn widen<S: Simd>(s: S, x: S::F32) -> [S::F64; 2] {
+        s.split(x)
     }
     #[inline(always)]
     fn load_wide<S: Simd>(s: S, from: &[Self], fill: f64) -> S::F64 {
@@ -222,6 +228,10 @@ impl Real for f64 {
     #[inline(always)]
     fn narrow<S: Simd>(s: S, parts: [S::F64; 2]) -> S::F32 {
         s.join(parts[0], parts[1])
+    }
+    #[inline(always)]
+    fn widen<S: Simd>(_: S, x: S::F64) -> [S::F64; 2] {
+        [x; 2]
     }
     #[inline(always)]
     fn load_wide<S: Simd>(s: S, from: &[Self], fill: f64) -> S::F64 {
@@ -396,6 +406,12 @@ pub trait Lanes64<S: Simd>: Lanes<S, Scalar = f64> {
     /// The float with its last mantissa bits (`low`: a mask of trailing ones, at most eight) replaced by the
     /// lane's index, complemented for negative floats, so that equal floats come to compare like their indices.
     fn tag(self, index: [u8; 8], low: u64) -> Self;
+    /// [`Lanes64::tag`] with one index for all lanes.
+    fn tag_all(self, index: u8, low: u64) -> Self;
+    /// The index that [`Lanes64::tag`] wrote over the last eight mantissa bits, but at most `last`: a byte for each lane.
+    fn tags(self, last: u8) -> [u8; 8];
+    /// Where the representations are equal but for the bits of `low`.
+    fn alike(self, other: Self, low: u64) -> Self::Mask;
     /// Whether bit `BIT` of each float's representation is set.
     fn has_bit<const BIT: u32>(self) -> Self::Mask;
     /// Rounds to 32 bits and widens again.

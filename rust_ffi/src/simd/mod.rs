@@ -4,6 +4,7 @@
 //! [`Level`] proves that the CPU can execute it: the only ways to get one are detection and a checked name.
 #![allow(unsafe_code)]
 
+pub mod gather;
 mod lanes;
 pub mod math;
 pub mod pcg64;

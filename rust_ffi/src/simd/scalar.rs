@@ -174,4 +174,18 @@ impl Lanes64<Scalar> for One<f64> {
         let flip = ((bits as i64) >> 63) as u64;
         One(f64::from_bits((bits & !low) | ((u64::from(index[0]) ^ flip) & low)))
     }
+    #[inline(always)]
+    fn tag_all(self, index: u8, low: u64) -> Self {
+        self.tag([index; 8], low)
+    }
+    #[inline(always)]
+    fn tags(self, last: u8) -> [u8; 8] {
+        let bits = self.0.to_bits();
+        let flip = ((bits as i64) >> 63) as u64;
+        [((bits ^ flip) as u8).min(last), 0, 0, 0, 0, 0, 0, 0]
+    }
+    #[inline(always)]
+    fn alike(self, other: Self, low: u64) -> bool {
+        (self.0.to_bits() ^ other.0.to_bits()) & !low == 0
+    }
 }

@@ -20,10 +20,18 @@ pub fn fence() {
 
 /// Begins to fetch the place of `x` from memory.
 #[inline(always)]
-pub fn fetch<T>(x: &T) {
+pub fn fetch<T: ?Sized>(x: &T) {
     #[cfg(target_arch = "x86_64")]
     x86_64::fetch(x);
     let _ = x;
+}
+
+/// Begins to fetch all of `x`, which is to be a few kilobytes at most.
+#[inline(always)]
+pub fn fetch_all<T>(x: &[T]) {
+    for line in x.chunks((64 / size_of::<T>()).max(1)) {
+        fetch(line);
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -68,7 +76,7 @@ mod x86_64 {
     }
 
     #[inline(always)]
-    pub fn fetch<T>(x: &T) {
+    pub fn fetch<T: ?Sized>(x: &T) {
         // SAFETY: SSE is part of every x86-64 CPU, and the hint reads nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(x).cast()) };
     }

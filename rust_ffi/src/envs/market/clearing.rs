@@ -231,7 +231,7 @@ fn only<V: Lanes<Scalar>>(x: V) -> V::Scalar {
 
 /// [`dispatch`] of all units of one market.
 #[inline(always)]
-fn dispatch_one<S: Simd, R: Real>(s: S, bids: &[R], quantities: &[R], price: R, rest: R, cleared: &mut [R]) {
+pub fn dispatch_one<S: Simd, R: Real>(s: S, bids: &[R], quantities: &[R], price: R, rest: R, cleared: &mut [R]) {
     let width = R::Lanes::<S>::WIDTH;
     let price = R::Lanes::<S>::splat(s, price);
     let rest = R::Lanes::<S>::splat(s, rest);

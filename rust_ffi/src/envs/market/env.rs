@@ -4,14 +4,14 @@ use super::describe;
 use super::hours::{StepBlock, Work};
 use super::observers::{Scales, Templates};
 use super::params::{DemandNoise, Options};
-use super::rewards::{RewardParams, RewardTerms};
+use super::rewards::{sum_of_row, RewardParams, RewardTerms};
 use super::seats::Seats;
 use crate::engine::columns::{Columns, Element};
 use crate::engine::error::{Error, Result, Status};
 use crate::engine::rng::Pcg64;
 use crate::engine::spec::Spec;
 use crate::engine::vec_env::{Environment, Turn};
-use crate::simd::{self, Level, Real};
+use crate::simd::{self, Level, Real, Scalar};
 use serde_json::Value;
 use std::ops::Range;
 
@@ -75,7 +75,7 @@ impl<R: Real + Element> Market<R> {
         let smallest = self.base_demand.iter().copied().reduce(|a, b| if b < a { b } else { a }).unwrap_or(R::ZERO);
         let half = R::from_f64(0.5);
         let generators = &self.seats.capacities[..self.options.params.num_generators()];
-        let capacity = super::kernels::total_cleared(generators);
+        let capacity = sum_of_row(Scalar, generators);
         let lower = R::from_f64(-0.5) * smallest;
         // Base demand is positive, so its scale is its largest value.
         let upper = half * (capacity - self.scales.demand);

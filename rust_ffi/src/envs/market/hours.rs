@@ -169,7 +169,7 @@ impl<R: Real + Element> Work<R> {
             unserved: &mut self.unserved[..count],
             lol: &mut self.lol[..count],
         };
-        simd::run(s.level(), ManyMarkets { rules: &market.options.rules, offers, costs, results });
+        simd::run(s.level(), ManyMarkets { rules: &market.options.rules, offers, to_check: false, costs, results });
         if market.options.history {
             for (row, clock) in clock.iter().enumerate() {
                 let t = (*clock as usize).min(hours - 1);

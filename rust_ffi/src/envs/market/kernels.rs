@@ -1,14 +1,16 @@
 //! Loops of the auction over one market or many: clearing alone, or the fused step of clearing and rewards.
 
 use super::clearing::{clear_one, Rules};
+use super::columns::{self, InColumns};
 use super::lanes::{fill_lanes, LanesOf};
 pub use super::merit_order::MeritOrder as Order;
 use super::merit_order::MeritOrder;
+use super::offers::AreValid;
 use super::offers::{all_finite, all_offerable};
 pub use super::offers::{check_costs, check_demand, Costs, Offers};
-use super::rewards::{loss_of_load_of_one, pairwise_sum, scaled, unscaled};
+use super::rewards::{loss_of_load_of_one, scaled, sum_of_row, unscaled};
 use crate::engine::threads;
-use crate::simd::{self, for_registers, Kernel, Lanes, Level, Real, Scalar, Simd};
+use crate::simd::{self, for_registers, Kernel, Lanes, Level, Real, Simd};
 
 /// Where the results of `E` markets go.
 pub struct Results<'a, R> {
@@ -74,7 +76,7 @@ impl<R: Real> OneMarket<'_, R> {
         let Some((costs, rewards)) = rewards else {
             return Hour { price: found.price, unserved: R::ZERO, lol: R::ZERO };
         };
-        let short = R::from_f64(demand) - total_cleared(cleared);
+        let short = R::from_f64(demand) - sum_of_row(s, cleared);
         let missing = found.shortage.map_or(0.0, |supply| demand - supply.to_f64());
         let (unserved, lol) = loss_of_load_of_one(rules, &costs.terms, short, missing);
         reward_units(s, found.price, lol, &costs, bids, cleared, rewards);
@@ -106,15 +108,6 @@ pub fn reward_units<S: Simd, R: Real>(
     });
 }
 
-/// The sum of a dispatch (MW), in the order the rewards depend on.
-#[inline(always)]
-pub fn total_cleared<R: Real>(cleared: &[R]) -> R {
-    let mut sum = [R::ZERO];
-    let term = |k: usize| R::Lanes::<Scalar>::splat(Scalar, cleared[k]);
-    pairwise_sum::<Scalar, R::Lanes<Scalar>>(Scalar, cleared.len(), &term).store(&mut sum);
-    sum[0]
-}
-
 /// [`OneMarket`] with its inputs checked.
 pub struct Checked<'a, R>(pub OneMarket<'a, R>);
 
@@ -126,12 +119,15 @@ impl<R: Real> Kernel for Checked<'_, R> {
     }
 }
 
-/// `E` valid markets on the calling thread.
+/// `E` markets on the calling thread. False if offers that were to be checked are not valid; results are any numbers
+/// then.
 pub struct ManyMarkets<'a, R> {
     /// Options of the auction.
     pub rules: &'a Rules,
     /// What is offered and wanted.
     pub offers: Offers<'a, R>,
+    /// Whether offers and demand are still to be checked, which are valid otherwise.
+    pub to_check: bool,
     /// For rewards; None for clearing alone.
     pub costs: Option<Costs<'a, R>>,
     /// Where results go.
@@ -139,14 +135,39 @@ pub struct ManyMarkets<'a, R> {
 }
 
 impl<R: Real> Kernel for ManyMarkets<'_, R> {
-    type Output = ();
+    type Output = bool;
     #[inline(always)]
-    fn run<S: Simd>(mut self, s: S) {
+    fn run<S: Simd>(mut self, s: S) -> bool {
         let n = self.offers.num_generators;
         let width = <R::Lanes<S> as Lanes<S>>::WIDTH;
-        // More units than these are sorted faster within their own market than across markets; so is a single one.
-        let most = if width > 1 { 32 } else { 5 };
-        if !self.rules.suit_lanes() || n > most || self.offers.len() * 4 < width {
+        // More units than these are sorted faster down columns of keys, or each market by itself; so is a single one. Keys
+        // are of 64 bits, half as many as 32-bit lanes.
+        let most = match width {
+            1 => 5,
+            _ if width == S::F64::WIDTH => 24,
+            _ => 32,
+        };
+        let fill_registers = self.rules.suit_lanes() && self.offers.len() >= width;
+        if self.to_check {
+            // Whoever reads all offers in lanes checks them on the way.
+            let on_the_way = fill_registers && n <= if width > 1 { columns::MOST_UNITS } else { most };
+            let offers = Offers { bids: &[], quantities: &[], ..self.offers };
+            if !simd::run(s.level(), AreValid(if on_the_way { offers } else { self.offers })) {
+                return false;
+            }
+            self.to_check = on_the_way;
+        }
+        if n > most {
+            return match n {
+                0..=64 if width > 1 && fill_registers => simd::run(s.level(), InColumns::<R, 64>(self)),
+                65..=128 if width > 1 && fill_registers => simd::run(s.level(), InColumns::<R, 128>(self)),
+                129..=columns::MOST_UNITS if width > 1 && fill_registers => {
+                    simd::run(s.level(), InColumns::<R, { columns::MOST_UNITS }>(self))
+                }
+                _ => rows_of_markets(s, &mut self),
+            };
+        }
+        if !self.rules.suit_lanes() || self.offers.len() * 4 < width {
             return rows_of_markets(s, &mut self);
         }
         if self.offers.len() < width {
@@ -174,7 +195,7 @@ impl<R: Real> Kernel for ManyMarkets<'_, R> {
 
 /// Costs of the units of market `row`.
 #[inline(always)]
-fn costs_of<'a, R>(costs: &Costs<'a, R>, row: usize, n: usize) -> &'a [R] {
+pub(super) fn costs_of<'a, R>(costs: &Costs<'a, R>, row: usize, n: usize) -> &'a [R] {
     if costs.costs.len() == n {
         costs.costs
     } else {
@@ -183,43 +204,46 @@ fn costs_of<'a, R>(costs: &Costs<'a, R>, row: usize, n: usize) -> &'a [R] {
 }
 
 #[inline(always)]
-fn rows_of_markets<S: Simd, R: Real>(s: S, many: &mut ManyMarkets<'_, R>) {
-    let n = many.offers.num_generators;
+fn rows_of_markets<S: Simd, R: Real>(s: S, many: &mut ManyMarkets<'_, R>) -> bool {
     let mut order = MeritOrder::default();
     for row in 0..many.offers.len() {
-        let units = row * n..(row + 1) * n;
-        let one = OneMarket {
-            rules: many.rules,
-            bids: &many.offers.bids[units.clone()],
-            quantities: &many.offers.quantities[units.clone()],
-            demand: many.offers.demand[row],
-            cleared: &mut many.results.cleared[units.clone()],
-            order: &mut order,
-            rewards: many.costs.map(|costs| {
-                let own = Costs { costs: costs_of(&costs, row, n), terms: costs.terms };
-                (own, &mut many.results.rewards[units])
-            }),
-        };
-        let hour = one.trusted(s);
-        many.results.prices[row] = hour.price;
-        if let Some(unserved) = many.results.unserved.get_mut(row) {
-            *unserved = hour.unserved;
-        }
-        if let Some(lol) = many.results.lol.get_mut(row) {
-            *lol = hour.lol;
-        }
+        one_row(s, many, row, &mut order);
     }
+    true
 }
 
-/// Clears `E` valid markets, with rewards if there are costs, on up to `num_threads` threads.
+/// Clears market `row`.
+#[inline(always)]
+pub(super) fn one_row<S: Simd, R: Real>(s: S, many: &mut ManyMarkets<'_, R>, row: usize, order: &mut MeritOrder) {
+    let n = many.offers.num_generators;
+    let units = row * n..(row + 1) * n;
+    let one = OneMarket {
+        rules: many.rules,
+        bids: &many.offers.bids[units.clone()],
+        quantities: &many.offers.quantities[units.clone()],
+        demand: many.offers.demand[row],
+        cleared: &mut many.results.cleared[units.clone()],
+        order,
+        rewards: many.costs.map(|costs| {
+            let own = Costs { costs: costs_of(&costs, row, n), terms: costs.terms };
+            (own, &mut many.results.rewards[units])
+        }),
+    };
+    let hour = one.trusted(s);
+    many.results.put(row, hour);
+}
+
+/// Clears `E` markets, with rewards if there are costs, on up to `num_threads` threads. Lengths match; all else is as
+/// [`ManyMarkets`] has it.
 pub fn run_many<R: Real>(
     level: Level,
     num_threads: usize,
     rules: &Rules,
     offers: Offers<'_, R>,
+    to_check: bool,
     costs: Option<Costs<'_, R>>,
     mut results: Results<'_, R>,
-) {
+) -> bool {
     let n = offers.num_generators;
     let count = threads::threads_for(num_threads, offers.len(), offers.len() * (2 + n + n * n / 50));
     let pieces = if count == 1 { 1 } else { count * threads::PIECES };
@@ -233,17 +257,31 @@ pub fn run_many<R: Real>(
             costs: if c.costs.len() == n { c.costs } else { &c.costs[first * n..(first + rows) * n] },
             terms: c.terms,
         });
-        tasks.push(Some(ManyMarkets { rules, offers: offers.rows(first, rows), costs: own_costs, results: mine }));
+        let offers = offers.rows(first, rows);
+        tasks.push((Some(ManyMarkets { rules, offers, to_check, costs: own_costs, results: mine }), true));
         first += rows;
     }
-    threads::for_each(count, &mut tasks, |task| {
+    threads::for_each(count, &mut tasks, |(task, fine)| {
         if let Some(many) = task.take() {
-            simd::run(level, many);
+            *fine = simd::run(level, many);
         }
     });
+    tasks.iter().all(|(_, fine)| *fine)
 }
 
 impl<'a, R> Results<'a, R> {
+    /// Writes price and unserved demand of market `row`.
+    #[inline(always)]
+    fn put(&mut self, row: usize, hour: Hour<R>) {
+        self.prices[row] = hour.price;
+        if let Some(unserved) = self.unserved.get_mut(row) {
+            *unserved = hour.unserved;
+        }
+        if let Some(lol) = self.lol.get_mut(row) {
+            *lol = hour.lol;
+        }
+    }
+
     fn split_off_front(&mut self, count: usize, n: usize) -> Results<'a, R> {
         fn front<'a, R>(slice: &mut &'a mut [R], count: usize) -> &'a mut [R] {
             let count = count.min(slice.len());

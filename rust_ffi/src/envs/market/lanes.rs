@@ -11,8 +11,9 @@
 use super::clearing::{dispatch, LossOfLoad, Walk};
 use super::kernels::{ManyMarkets, Results};
 use super::networks::{sort_pairs, sort_stably};
-use super::offers::{Costs, Offers};
+use super::offers::{Costs, Offers, Trace};
 use super::rewards::{loss_of_load, pairwise_sum, scaled, unscaled};
+use crate::simd::gather::each_square;
 use crate::simd::{self, Kernel, Lanes, Mask, Real, Simd};
 
 /// Markets of more units are never cleared in lanes.
@@ -95,23 +96,23 @@ impl<S: Simd, R: Real> Margin<S, R> {
 pub struct LanesOf<'a, R, const N: usize>(pub ManyMarkets<'a, R>);
 
 impl<R: Real, const N: usize> Kernel for LanesOf<'_, R, N> {
-    type Output = ();
+    type Output = bool;
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd>(self, s: S) -> bool {
         let LanesOf(mut many) = self;
         let n = many.offers.num_generators;
         let width = V::<S, R>::WIDTH;
         let group = Group::<S, R>::new(s, n.min(N), many.costs.map_or(&[], |costs| costs.costs));
         let last = many.offers.len() - width;
-        let mut first = 0;
+        let (mut first, mut trace) = (0, Trace::new(s));
         loop {
             if n == N || N <= 8 {
-                one_group::<S, R, N>(s, &mut many, &group, first, N);
+                one_group::<S, R, N>(s, &mut many, &group, first, N, &mut trace);
             } else {
-                one_group::<S, R, N>(s, &mut many, &group, first, n);
+                one_group::<S, R, N>(s, &mut many, &group, first, n, &mut trace);
             }
             if first == last {
-                return;
+                return !many.to_check || trace.is_fine(s);
             }
             // The last group may clear markets that the one before it did.
             first = last.min(first + width);
@@ -121,7 +122,7 @@ impl<R: Real, const N: usize> Kernel for LanesOf<'_, R, N> {
 
 /// Clears fewer markets than there are lanes, by repeating the last one.
 #[inline(always)]
-pub fn fill_lanes<S: Simd, R: Real>(s: S, many: ManyMarkets<'_, R>) {
+pub fn fill_lanes<S: Simd, R: Real>(s: S, many: ManyMarkets<'_, R>) -> bool {
     fn repeat<T: Copy>(from: &[T], row: usize, to: &mut [T]) {
         let (there, missing) = to.split_at_mut(from.len());
         there.copy_from_slice(from);
@@ -129,7 +130,7 @@ pub fn fill_lanes<S: Simd, R: Real>(s: S, many: ManyMarkets<'_, R>) {
             to.copy_from_slice(&from[from.len() - row..]);
         }
     }
-    let ManyMarkets { rules, offers, costs, results } = many;
+    let ManyMarkets { rules, offers, costs, results, .. } = many;
     let (n, width) = (offers.num_generators, V::<S, R>::WIDTH);
     let size = n * width;
     let mut arrays = [[R::ZERO; MOST_UNITS * MOST_LANES]; 5];
@@ -158,6 +159,7 @@ pub fn fill_lanes<S: Simd, R: Real>(s: S, many: ManyMarkets<'_, R>) {
             demand: &demand[..width],
             num_generators: n,
         },
+        to_check: false,
         costs,
         results: Results {
             prices: &mut prices[..width],
@@ -178,6 +180,7 @@ pub fn fill_lanes<S: Simd, R: Real>(s: S, many: ManyMarkets<'_, R>) {
         let count = to.len();
         to.copy_from_slice(&from[..count]);
     }
+    true
 }
 
 /// Clears the markets from `first` on.
@@ -188,6 +191,7 @@ fn one_group<S: Simd, R: Real, const N: usize>(
     group: &Group<S, R>,
     first: usize,
     n: usize,
+    trace: &mut Trace<S, R>,
 ) {
     let width = V::<S, R>::WIDTH;
     let zero = V::<S, R>::splat(s, R::ZERO);
@@ -199,6 +203,11 @@ fn one_group<S: Simd, R: Real, const N: usize>(
     let mut quantities = [zero; N];
     load_columns::<S, R, N>(s, bid_rows, n, &mut bids);
     load_columns::<S, R, N>(s, quantity_rows, n, &mut quantities);
+    if many.to_check {
+        for k in 0..n {
+            trace.add(bids[k], quantities[k]);
+        }
+    }
     let (mut sorted_bids, mut sorted_quantities) = (bids, quantities);
     sort_pairs::<S, V<S, R>, N>(s, &mut sorted_bids, &mut sorted_quantities);
     let mut ties = V::<S, R>::none(s);
@@ -343,19 +352,7 @@ impl<R: Real> Kernel for Tied<'_, R> {
 /// Loads `n` units, at most `N`, of as many markets as there are lanes: rows become a register per unit.
 #[inline(always)]
 fn load_columns<S: Simd, R: Real, const N: usize>(s: S, rows: &[R], n: usize, columns: &mut [V<S, R>; N]) {
-    let width = V::<S, R>::WIDTH;
-    let rows = &rows[..width * n];
-    let units = if n < width { n } else { width };
-    let mut done = 0;
-    while done < n {
-        // The last square overlaps the one before it where `n` is no multiple of the width.
-        let first = if done + units <= n { done } else { n - units };
-        let mut square = [V::<S, R>::splat(s, R::ZERO); 16];
-        for row in 0..width {
-            square[row] = V::<S, R>::load_or(s, &rows[row * n + first..][..units], R::ZERO);
-        }
-        V::<S, R>::transpose(&mut square);
-        columns[done..first + units].copy_from_slice(&square[done - first..units]);
-        done = first + units;
-    }
+    each_square(s, &rows[..V::<S, R>::WIDTH * n], n, |first, units| {
+        columns[first..first + units.len()].copy_from_slice(units);
+    });
 }

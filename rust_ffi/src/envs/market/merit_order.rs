@@ -16,7 +16,8 @@ use crate::simd::{self, Kernel, Lanes, Lanes64, Real, Simd};
 
 /// Up to so many units are sorted by networks.
 const MOST: usize = 256;
-const TAG: u64 = 0xFF;
+/// The bits of a key that hold the unit.
+pub const TAG: u64 = 0xFF;
 
 /// Scratch memory and result of a sort.
 pub struct MeritOrder {

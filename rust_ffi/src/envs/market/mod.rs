@@ -10,10 +10,11 @@
 //! ```
 //!
 //! [`clearing`] holds the rule; `merit_order` the sort; [`rewards`] what each unit earns; `offers` what comes in;
-//! [`kernels`] the loops over one market or many, small ones by `lanes`; [`observers`] the features agents see;
+//! [`kernels`] the loops over one market or many, these by `lanes` and, of more units, by `columns`; [`observers`] the features agents see;
 //! [`mod@env`] the environment.
 
 pub mod clearing;
+mod columns;
 mod describe;
 pub mod env;
 mod hours;

@@ -1,7 +1,7 @@
 //! Sorting networks over registers, unrolled: Batcher's odd-even merge sort, and the half-cleaners that finish
 //! a bitonic merge. Tables of pairs; the smaller key goes to the first.
 
-use crate::simd::{Lanes, Simd};
+use crate::simd::{self, Kernel, Lanes, Simd};
 
 /// Sorts `$size` registers by `$exchange!`, which is given pairs of positions. Halves are sorted and merged one after
 /// the other, not side by side, so that as few registers as possible are in use at a time.
@@ -94,9 +94,11 @@ macro_rules! compare_exchange {
     ($v:ident, $(($a:literal $b:literal))*) => {
         {
             $(
-                let (x, y) = ($v[$a], $v[$b]);
-                $v[$a] = x.min(y);
-                $v[$b] = x.max(y);
+                if $b < R {
+                    let (x, y) = ($v[$a], $v[$b]);
+                    $v[$a] = x.min(y);
+                    $v[$b] = x.max(y);
+                }
             )*
         }
     };
@@ -148,7 +150,8 @@ pub fn sort_stably<S: Simd, V: Lanes<S>>(_: S, keys: &mut [V], payload: &mut [V]
     }
 }
 
-/// Sorts each lane over the registers, given that it is bitonic.
+/// Sorts each lane over the registers, given that it is bitonic, if need be with the largest keys added to fill a power
+/// of two.
 #[inline(always)]
 pub fn clean_lanes<S: Simd, const R: usize>(v: &mut [S::F64; R]) {
     match R {
@@ -156,18 +159,18 @@ pub fn clean_lanes<S: Simd, const R: usize>(v: &mut [S::F64; R]) {
         2 => compare_exchange!(v,
             (0 1)
         ),
-        4 => compare_exchange!(v,
+        3..=4 => compare_exchange!(v,
             (0 2) (1 3) (0 1) (2 3)
         ),
-        8 => compare_exchange!(v,
+        5..=8 => compare_exchange!(v,
             (0 4) (1 5) (2 6) (3 7) (0 2) (1 3) (4 6) (5 7) (0 1) (2 3) (4 5) (6 7)
         ),
-        16 => compare_exchange!(v,
+        9..=16 => compare_exchange!(v,
             (0 8) (1 9) (2 10) (3 11) (4 12) (5 13) (6 14) (7 15) (0 4) (1 5) (2 6) (3 7) (8 12) (9 13) (10 14)
             (11 15) (0 2) (1 3) (4 6) (5 7) (8 10) (9 11) (12 14) (13 15) (0 1) (2 3) (4 5) (6 7) (8 9) (10 11)
             (12 13) (14 15)
         ),
-        32 => compare_exchange!(v,
+        17..=32 => compare_exchange!(v,
             (0 16) (1 17) (2 18) (3 19) (4 20) (5 21) (6 22) (7 23) (8 24) (9 25) (10 26) (11 27) (12 28)
             (13 29) (14 30) (15 31) (0 8) (1 9) (2 10) (3 11) (4 12) (5 13) (6 14) (7 15) (16 24) (17 25)
             (18 26) (19 27) (20 28) (21 29) (22 30) (23 31) (0 4) (1 5) (2 6) (3 7) (8 12) (9 13) (10 14)
@@ -204,5 +207,112 @@ fn clean_by_loop<S: Simd, const R: usize>(v: &mut [S::F64; R], largest: usize) {
             (v[low], v[high]) = (v[low].min(v[high]), v[low].max(v[high]));
         }
         distance /= 2;
+    }
+}
+
+/// Keys of a block of [`sort_columns`], in each lane.
+const BLOCK: usize = 32;
+
+/// How many keys [`sort_columns`] wants for `n` of them, the largest of all after the last.
+pub const fn padded(n: usize) -> usize {
+    let last = n % BLOCK;
+    n - last
+        + match last {
+            0 => 0,
+            1..=4 => 4,
+            5..=8 => 8,
+            9..=12 => 12,
+            13..=16 => 16,
+            17..=20 => 20,
+            21..=24 => 24,
+            _ => 32,
+        }
+}
+
+/// Sorts each lane over rows of as many keys as there are lanes; their number is one that [`padded`] gave. Blocks that
+/// fit in registers are sorted, then merged.
+#[inline(always)]
+pub fn sort_columns<S: Simd>(s: S, keys: &mut [f64]) {
+    let block = BLOCK * S::F64::WIDTH;
+    for keys in keys.chunks_mut(block) {
+        in_registers::<S, false>(s, keys);
+    }
+    let mut size = block;
+    while size < keys.len() {
+        size *= 2;
+        for group in keys.chunks_mut(size) {
+            if group.len() > size / 2 {
+                let (low, high) = group.split_at_mut(size / 2);
+                // The first of the upper half meets the last of the lower.
+                let met = low.len() - high.len();
+                let (low, high) = (rows::<S>(&mut low[met..]), rows::<S>(high));
+                for (low, high) in low.rev().zip(high) {
+                    exchange_rows(s, low, high);
+                }
+            }
+        }
+        let mut distance = size / 4;
+        while distance >= block {
+            for group in keys.chunks_mut(2 * distance) {
+                if group.len() <= distance {
+                    continue;
+                }
+                let (low, high) = group.split_at_mut(distance);
+                for (low, high) in rows::<S>(low).zip(rows::<S>(high)) {
+                    exchange_rows(s, low, high);
+                }
+            }
+            distance /= 2;
+        }
+        for keys in keys.chunks_mut(block) {
+            in_registers::<S, true>(s, keys);
+        }
+    }
+}
+
+#[inline(always)]
+fn rows<S: Simd>(keys: &mut [f64]) -> std::slice::ChunksExactMut<'_, f64> {
+    keys.chunks_exact_mut(S::F64::WIDTH)
+}
+
+#[inline(always)]
+fn exchange_rows<S: Simd>(s: S, low: &mut [f64], high: &mut [f64]) {
+    let (x, y) = (S::F64::load_or(s, low, 0.0), S::F64::load_or(s, high, 0.0));
+    x.min(y).store(low);
+    x.max(y).store(high);
+}
+
+/// Sorts a block, or finishes a merge in it. Each size is a function of its own, for the compiler to find registers.
+#[inline(always)]
+fn in_registers<S: Simd, const MERGE: bool>(s: S, keys: &mut [f64]) {
+    match keys.len() / S::F64::WIDTH {
+        4 => simd::run(s.level(), Block::<4, MERGE>(keys)),
+        8 => simd::run(s.level(), Block::<8, MERGE>(keys)),
+        12 => simd::run(s.level(), Block::<12, MERGE>(keys)),
+        16 => simd::run(s.level(), Block::<16, MERGE>(keys)),
+        20 => simd::run(s.level(), Block::<20, MERGE>(keys)),
+        24 => simd::run(s.level(), Block::<24, MERGE>(keys)),
+        _ => simd::run(s.level(), Block::<32, MERGE>(keys)),
+    }
+}
+
+struct Block<'a, const N: usize, const MERGE: bool>(&'a mut [f64]);
+
+impl<const N: usize, const MERGE: bool> Kernel for Block<'_, N, MERGE> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let mut v = [S::F64::splat(s, 0.0); N];
+        for (register, keys) in v.iter_mut().zip(self.0.chunks_exact(S::F64::WIDTH)) {
+            *register = S::F64::load_or(s, keys, 0.0);
+        }
+        if MERGE {
+            clean_lanes::<S, N>(&mut v);
+        } else {
+            sort_lanes::<S, N>(&mut v);
+        }
+        for (register, keys) in v.iter().zip(rows::<S>(self.0)) {
+            register.store(keys);
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::rewards::RewardTerms;
 use crate::engine::error::{Error, Result, Status};
 use crate::engine::threads;
 use crate::simd::{self, for_registers, Kernel, Lanes, Level, Mask, Real, Simd};
+use std::ops::Range;
 
 /// `E` markets of `N` units each. Rows follow each other; all slices have matching lengths.
 #[derive(Clone, Copy)]
@@ -41,16 +42,9 @@ impl<'a, R: Real> Offers<'a, R> {
     /// Checks lengths, then, market by market, bids, quantities and demand; the message names the first offender.
     /// `num_threads` as in [`super::kernels::run_many`].
     pub fn check(&self, level: Level, batched: bool, num_threads: usize) -> Result<()> {
-        let n = self.num_generators;
-        if n == 0 {
-            return Err(Error::new(Status::Empty, "bids: expected at least one generator, got none"));
-        }
-        // A product that overflows is the length of no array.
-        let expected = self.demand.len().saturating_mul(n);
-        Error::check_length("bids", self.bids.len(), expected)?;
-        Error::check_length("quantities", self.quantities.len(), expected)?;
+        self.check_lengths()?;
         // Reading a number takes a fraction of a nanosecond.
-        let count = threads::threads_for(num_threads, self.len(), expected / 4);
+        let count = threads::threads_for(num_threads, self.len(), self.bids.len() / 4);
         if count <= 1 {
             if simd::run(level, AreValid(*self)) {
                 return Ok(());
@@ -67,6 +61,18 @@ impl<'a, R: Real> Offers<'a, R> {
             return Ok(());
         }
         self.find_offender(batched)
+    }
+
+    /// Checks lengths alone.
+    pub fn check_lengths(&self) -> Result<()> {
+        let n = self.num_generators;
+        if n == 0 {
+            return Err(Error::new(Status::Empty, "bids: expected at least one generator, got none"));
+        }
+        // A product that overflows is the length of no array.
+        let expected = self.demand.len().saturating_mul(n);
+        Error::check_length("bids", self.bids.len(), expected)?;
+        Error::check_length("quantities", self.quantities.len(), expected)
     }
 
     #[cold]
@@ -150,7 +156,47 @@ pub fn check_costs<R: Real>(level: Level, costs: &[R], offers: &Offers<'_, R>) -
 }
 
 #[derive(Clone, Copy)]
-struct AreValid<'a, R>(Offers<'a, R>);
+pub(super) struct AreValid<'a, R>(pub Offers<'a, R>);
+
+/// True if the offers of these markets are all valid; does not ask about demand.
+#[inline(always)]
+pub(super) fn is_fine<S: Simd, R: Real>(s: S, offers: &Offers<'_, R>, markets: Range<usize>) -> bool {
+    let units = markets.start * offers.num_generators..markets.end * offers.num_generators;
+    all_finite(s, &offers.bids[units.clone()]) & all_offerable(s, &offers.quantities[units])
+}
+
+/// What is left to see of offers that came by in lanes.
+pub(super) struct Trace<S: Simd, R: Real> {
+    /// Zero as long as all were finite.
+    bids: R::Lanes<S>,
+    quantities: R::Lanes<S>,
+    least: R::Lanes<S>,
+}
+
+impl<S: Simd, R: Real> Trace<S, R> {
+    #[inline(always)]
+    pub fn new(s: S) -> Self {
+        let zero = R::Lanes::<S>::splat(s, R::ZERO);
+        Trace { bids: zero, quantities: zero, least: zero }
+    }
+
+    /// Looks at one unit of each market.
+    #[inline(always)]
+    #[allow(clippy::eq_op)]
+    pub fn add(&mut self, bids: R::Lanes<S>, quantities: R::Lanes<S>) {
+        self.bids = self.bids + (bids - bids);
+        self.quantities = self.quantities + (quantities - quantities);
+        self.least = self.least.min(quantities);
+    }
+
+    /// True if all offers were valid.
+    #[inline(always)]
+    pub fn is_fine(&self, s: S) -> bool {
+        let zero = R::Lanes::<S>::splat(s, R::ZERO);
+        let fine = (self.bids + self.quantities).eq(zero).and(zero.le(self.least));
+        !zero.eq(zero).and_not(fine).any()
+    }
+}
 
 /// True if all of `x` are finite.
 #[inline(always)]

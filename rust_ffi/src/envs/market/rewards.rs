@@ -7,7 +7,7 @@
 
 use super::clearing::{LossOfLoad, Rules};
 use crate::engine::error::{Error, Result, Status};
-use crate::simd::{Lanes, Real, Scalar, Simd};
+use crate::simd::{self, Kernel, Lanes, Real, Scalar, Simd};
 
 /// Fixed numbers of the reward.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -182,6 +182,58 @@ fn short_sum<S: Simd, V: Lanes<S>>(s: S, first: usize, n: usize, term: &impl Fn(
     let mut sum = ((a + b) + (c + d)) + ((e + f) + (g + h));
     for k in first + blocks..first + n {
         sum = sum + term(k);
+    }
+    sum
+}
+
+/// [`pairwise_sum`] of numbers that lie in a row: the eight interleaved sums are lanes.
+#[inline(always)]
+pub fn sum_of_row<S: Simd, R: Real>(s: S, row: &[R]) -> R {
+    if row.len() <= 128 {
+        return sum_of_short_row(s, row);
+    }
+    let (first, second) = row.split_at(row.len() / 2 / 8 * 8);
+    simd::run(s.level(), SumOfRow(first)) + simd::run(s.level(), SumOfRow(second))
+}
+
+struct SumOfRow<'a, R>(&'a [R]);
+
+impl<R: Real> Kernel for SumOfRow<'_, R> {
+    type Output = R;
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> R {
+        sum_of_row(s, self.0)
+    }
+}
+
+#[inline(always)]
+fn sum_of_short_row<S: Simd, R: Real>(s: S, row: &[R]) -> R {
+    let (eights, rest) = row.as_chunks::<8>();
+    let Some((first, eights)) = eights.split_first() else {
+        return left_to_right(R::ZERO, rest);
+    };
+    let width = R::Lanes::<S>::WIDTH.min(8);
+    let mut sums = [R::Lanes::<S>::splat(s, R::ZERO); 8];
+    for (sum, x) in sums.iter_mut().zip(first.chunks_exact(width)) {
+        *sum = R::Lanes::<S>::load_or(s, x, R::ZERO);
+    }
+    for eight in eights {
+        for (sum, x) in sums.iter_mut().zip(eight.chunks_exact(width)) {
+            *sum = *sum + R::Lanes::<S>::load_or(s, x, R::ZERO);
+        }
+    }
+    let mut lanes = [R::ZERO; 8];
+    for (sum, to) in sums.into_iter().zip(lanes.chunks_exact_mut(width)) {
+        sum.store(to);
+    }
+    let [a, b, c, d, e, f, g, h] = lanes;
+    left_to_right(((a + b) + (c + d)) + ((e + f) + (g + h)), rest)
+}
+
+#[inline(always)]
+fn left_to_right<R: Real>(mut sum: R, terms: &[R]) -> R {
+    for x in terms {
+        sum = sum + *x;
     }
     sum
 }

@@ -3,8 +3,8 @@
 use super::clearing::clear_one;
 use super::env::Market;
 use super::hours::Work;
-use super::kernels::{reward_units, total_cleared, Costs};
-use super::rewards::loss_of_load_of_one;
+use super::kernels::{reward_units, Costs};
+use super::rewards::{loss_of_load_of_one, sum_of_row};
 use crate::engine::columns::Element;
 use crate::engine::config::Config;
 use crate::engine::error::Result;
@@ -148,7 +148,7 @@ impl<R: Real + Element> Market<R> {
             &mut work.order,
         );
         // What the battery bought is no demand that anybody else could miss.
-        let short = R::from_f64(demand - (total_cleared(cleared).to_f64() - charged));
+        let short = R::from_f64(demand - (sum_of_row(s, cleared).to_f64() - charged));
         let missing = found.shortage.map_or(0.0, |supply| demand + charged - supply.to_f64());
         let (unserved, lol) = loss_of_load_of_one(rules, &self.terms, short, missing);
         let costs = Costs { costs: &self.seats.costs, terms: self.terms };
