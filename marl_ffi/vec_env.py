@@ -190,6 +190,8 @@ class VecEnv(BatchedSpaces):
             infos = step_infos(engine.out.infos, arrays, self._present, given)
             if engine.out.infos:
                 self._ended = arrays.final_mask.copy()
+            if given is _itself:
+                return arrays[0], arrays[1], arrays[2], arrays[3], infos
             return given(arrays[0]), given(arrays[1]), given(arrays[2]), given(arrays[3]), infos
         finally:
             self._free.release()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pickle
 from typing import Any
 
 import pytest
-from parity_support import answer
+from parity_support import MARKET, answer, bits
+from plugin_support import FORAGE, load
 from thread_support import large, large_hash, own_objects, together
 
 import marl_ffi as mf
+from marl_ffi.market import bess_params, default_params
 
 
 def child(call: str, **environment: str) -> Any:
@@ -70,6 +73,41 @@ def test_objects_of_their_own_work_in_all_threads_at_once() -> None:
 def test_large_batches_of_their_own_share_the_pool() -> None:
     expected = large_hash(1)
     assert together(*(lambda n=n: large_hash(n) for n in (1, 2, 7, 3))) == [expected] * 4
+
+
+# A battery, whole days, hours of many units; a game; a plug-in: all that has memory for a step.
+SHARING: dict[str, tuple[str, dict[str, Any]]] = {
+    "battery": (MARKET, {"params": bess_params(3, 2)}),
+    "day ahead": (MARKET, {"params": default_params(3, 3) | {"day_ahead": True}}),
+    "hours": (MARKET, {"params": default_params(30, 2), "agents": [1, 4], "dtype": "float64"}),
+    "game": ("BucketBrigade-v0", {}),
+    "classic": ("Pendulum-v1", {}),
+    "plug-in": (FORAGE, {}),
+}
+
+
+@pytest.mark.parametrize("mode", ["SameStep", "NextStep"])
+@pytest.mark.parametrize("kind", SHARING)
+def test_blocks_that_share_memory_do_not_see_each_other(kind: str, mode: str) -> None:
+    """An environment gives the same in a large batch, cut into blocks of unequal size, as in a small one; infos too."""
+    env_id, config = SHARING[kind]
+    if env_id == FORAGE:
+        load(FORAGE)
+    count, few, first = 2_101, 20, 2_081
+    make = functools.partial(mf.VecEnv, env_id, autoreset_mode=mode, **config)
+    with make(count, num_threads=1) as one, make(count, num_threads=3) as three, make(few, num_threads=1) as alone:
+        for env in (one, three):
+            env.reset(seed=0)
+        alone.reset(seed=first)
+        one.action_space.seed(3)
+        for _ in range(7):
+            actions = one.action_space.sample()
+            told, again, of_few = one.step(actions), three.step(actions), alone.step(actions[first:])
+            assert bits(told) == bits(again)
+            for mine, expected in zip(told[:4], of_few[:4], strict=True):
+                assert bits(mine[first:]) == bits(expected)
+            for name, expected in of_few[4].items():
+                assert bits(told[4][name][first:]) == bits(expected), name
 
 
 # -- the pool -------------------------------------------------------------------------------------------

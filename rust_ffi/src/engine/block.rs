@@ -51,13 +51,12 @@ pub struct Settings {
 }
 
 /// See the module.
-pub struct Block<E: Environment> {
+pub struct Block {
     /// Index of the first environment.
     pub first: usize,
     /// Number of environments.
     pub rows: usize,
     pub state: Columns,
-    scratch: E::Scratch,
     pub rngs: Vec<Pcg64>,
     pub action_rngs: Vec<Pcg64>,
     pub seeds: Vec<u64>,
@@ -133,8 +132,8 @@ impl Kernel for Widen<'_> {
     }
 }
 
-impl<E: Environment> Block<E> {
-    pub fn new(env: &E, first: usize, rows: usize) -> Result<Self> {
+impl Block {
+    pub fn new<E: Environment>(env: &E, first: usize, rows: usize) -> Result<Self> {
         let spec = env.spec();
         let kinds = spec.columns.iter().map(|column| (column.dtype, column.width()));
         let mut state = Columns::new(rows, kinds)?;
@@ -143,7 +142,6 @@ impl<E: Environment> Block<E> {
             first,
             rows,
             state,
-            scratch: env.scratch(rows)?,
             rngs: try_vec(rows, Pcg64::from_numpy_seed(0))?,
             action_rngs: try_vec(rows, Pcg64::from_numpy_seed(0))?,
             seeds: try_vec(rows, 0)?,
@@ -158,7 +156,7 @@ impl<E: Environment> Block<E> {
     }
 
     /// A copy to try things on.
-    pub fn rehearsal(&self, env: &E) -> Result<Self> {
+    pub fn rehearsal<E: Environment>(&self, env: &E) -> Result<Self> {
         let mut copy = Self::new(env, self.first, self.rows)?;
         copy.state.copy_from(&self.state);
         copy.rngs.clone_from(&self.rngs);
@@ -181,7 +179,7 @@ impl<E: Environment> Block<E> {
     }
 
     /// Starts a new episode in `row`.
-    pub fn reset_row(&mut self, env: &E, row: usize, seeding: Option<Seeding>, options: &Value) {
+    pub fn reset_row<E: Environment>(&mut self, env: &E, row: usize, seeding: Option<Seeding>, options: &Value) {
         let agents = env.spec().agents.len();
         let explicit = match seeding {
             Some(Seeding::Explicit(seed)) => {
@@ -203,14 +201,14 @@ impl<E: Environment> Block<E> {
         self.returns[row * agents..(row + 1) * agents].fill(0.0);
     }
 
-    fn seed_row(&mut self, env: &E, row: usize, seed: u64) {
+    fn seed_row<E: Environment>(&mut self, env: &E, row: usize, seed: u64) {
         self.seeds[row] = seed;
         self.rngs[row] = env.seed(&mut self.state, row, seed);
         self.action_rngs[row] = Pcg64::from_numpy_seed(seed);
     }
 
     /// Writes the observations of one row.
-    pub fn observe_row(&self, env: &E, row: usize, out: &mut [E::Obs]) {
+    pub fn observe_row<E: Environment>(&self, env: &E, row: usize, out: &mut [E::Obs]) {
         env.observe(Level::SCALAR, &self.state, &self.clock, row..row + 1, out);
     }
 
@@ -247,11 +245,12 @@ impl<E: Environment> Block<E> {
 
     /// Draws random actions for all rows, plays them, and writes them to `out` if it has room. It will be called for as
     /// many more steps as are `left`, this one included.
-    pub fn step_sampled(
+    pub fn step_sampled<E: Environment>(
         &mut self,
         env: &E,
         rule: &ActionRule,
         settings: Settings,
+        scratch: &mut E::Scratch,
         left: usize,
         out: &mut Outputs<'_, E>,
     ) {
@@ -281,12 +280,19 @@ impl<E: Environment> Block<E> {
         if copy.len() == actions.bytes().len() {
             copy.copy_from_slice(actions.bytes());
         }
-        self.step(env, settings, actions, out);
+        self.step(env, settings, scratch, actions, out);
         self.drawn = drawn;
     }
 
     /// Steps all rows. Actions were checked.
-    pub fn step(&mut self, env: &E, settings: Settings, actions: Actions<'_>, out: &mut Outputs<'_, E>) {
+    pub fn step<E: Environment>(
+        &mut self,
+        env: &E,
+        settings: Settings,
+        scratch: &mut E::Scratch,
+        actions: Actions<'_>,
+        out: &mut Outputs<'_, E>,
+    ) {
         let mut over = std::mem::take(&mut self.ended);
         if settings.autoreset == Autoreset::NextStep {
             over.retain(|&row| self.phases[row as usize] == Phase::Over);
@@ -301,7 +307,7 @@ impl<E: Environment> Block<E> {
             level: settings.level,
             rows: self.rows,
             state: &mut self.state,
-            scratch: &mut self.scratch,
+            scratch,
             rngs: &mut self.rngs,
             phases: &self.phases,
             actions,
@@ -352,7 +358,7 @@ impl<E: Environment> Block<E> {
     }
 
     /// Starts new episodes in `rows`, whose generators go on.
-    fn restart(&mut self, env: &E, level: Level, rows: &[u32]) {
+    fn restart<E: Environment>(&mut self, env: &E, level: Level, rows: &[u32]) {
         let agents = env.spec().agents.len();
         env.reset_rows(level, &mut self.state, rows, &mut self.rngs);
         for row in rows.iter().map(|&row| row as usize) {
@@ -362,7 +368,7 @@ impl<E: Environment> Block<E> {
     }
 
     /// What follows the end of an episode, in the rows where one ended.
-    fn end(&mut self, env: &E, settings: Settings, out: &mut Outputs<'_, E>) {
+    fn end<E: Environment>(&mut self, env: &E, settings: Settings, out: &mut Outputs<'_, E>) {
         let agents = env.spec().agents.len();
         let obs_width = agents * env.spec().observation_len();
         let mut ended = std::mem::take(&mut self.ended);

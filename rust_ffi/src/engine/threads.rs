@@ -73,13 +73,13 @@ fn stay_awake(call: usize) {
     }
 }
 
-/// Runs `work` on every task, on up to `threads` threads. Each begins with a share of its own, in order, and then helps
-/// those that are slower, or still asleep.
-pub fn for_each<T: Send>(threads: usize, tasks: &mut [T], work: impl Fn(&mut T) + Sync) {
+/// Runs `work` on every task, on up to `threads` threads, which it is told the number of. Each begins with a share of its
+/// own, in order, and then helps those that are slower, or still asleep.
+pub fn for_each<T: Send>(threads: usize, tasks: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
     let threads = threads.min(tasks.len());
     let helpers = if threads > 1 { pool(threads - 1) } else { None };
     let (Some(pool), Ok(mut slots)) = (helpers, try_room(tasks.len())) else {
-        return tasks.iter_mut().for_each(work);
+        return tasks.iter_mut().for_each(|task| work(0, task));
     };
     let shares: Vec<_> =
         (0..threads).map(|k| Share::new(tasks.len() * k / threads, tasks.len() * (k + 1) / threads)).collect();
@@ -91,7 +91,7 @@ pub fn for_each<T: Send>(threads: usize, tasks: &mut [T], work: impl Fn(&mut T) 
         while let Some(k) = next() {
             let task = slots.get(k).and_then(|slot| slot.lock().unwrap_or_else(PoisonError::into_inner).take());
             if let Some(task) = task {
-                work(task);
+                work(own, task);
             }
         }
     };

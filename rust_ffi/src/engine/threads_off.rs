@@ -19,6 +19,6 @@ pub fn threads_for(_num_threads: usize, _items: usize, _nanoseconds: usize) -> u
 }
 
 /// Runs `work` on every task, one after the other.
-pub fn for_each<T: Send>(_threads: usize, tasks: &mut [T], work: impl Fn(&mut T) + Sync) {
-    tasks.iter_mut().for_each(work);
+pub fn for_each<T: Send>(_threads: usize, tasks: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
+    tasks.iter_mut().for_each(|task| work(0, task));
 }

@@ -16,6 +16,7 @@ use crate::simd::{self, Level, Real};
 use bytemuck::Zeroable;
 use serde_json::Value;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// What happens to an environment after its episode ended, in the words of Gymnasium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +68,8 @@ pub trait Environment: Send + Sync + Sized + 'static {
     }
     /// A rough time of one step of one environment, to decide about threads.
     fn nanoseconds_per_step(&self) -> usize;
-    /// Memory for the steps of a block of `rows`; an error where it cannot be had, for a step has no error for that.
+    /// Memory for steps of up to `rows` environments, whichever they are, one block after the other; an error where it
+    /// cannot be had, for a step has no error for that.
     fn scratch(&self, rows: usize) -> Result<Self::Scratch>;
     /// Gives columns their first content, before any reset.
     fn initialise(&self, state: &mut Columns, rows: usize) {
@@ -180,7 +182,9 @@ pub trait AnyVecEnv: Send {
 /// A batch of one kind of environment.
 pub struct VecEnv<E: Environment> {
     pub(super) env: E,
-    pub(super) blocks: Vec<Block<E>>,
+    pub(super) blocks: Vec<Block>,
+    /// Of each thread.
+    scratches: Vec<Mutex<E::Scratch>>,
     num_envs: usize,
     rule: ActionRule,
     pub(super) settings: Settings,
@@ -201,6 +205,9 @@ pub struct Setup {
     /// Lanes to run on.
     pub level: Level,
 }
+
+/// Pieces of a thread's share in a step, where there are blocks for so many: one thread waits for the other's last piece.
+const MOST_PIECES: usize = 4 * threads::PIECES;
 
 /// Bytes that a block and its results may take, so that the passes of a step find them in a cache.
 const BLOCK_BYTES: usize = 1 << 18;
@@ -236,11 +243,16 @@ impl<E: Environment> VecEnv<E> {
         for first in (0..num_envs).step_by(rows_each) {
             blocks.push(Block::new(&env, first, rows_each.min(num_envs - first))?);
         }
+        // One for each thread that there may be work for: what one block leaves in a cache, the next finds there.
+        let mut scratches = try_room(threads.min(blocks.len()))?;
+        for _ in 0..threads.min(blocks.len()) {
+            scratches.push(Mutex::new(env.scratch(rows_each.min(num_envs))?));
+        }
         let rule = ActionRule::new(&env.spec().agents, env.clips_actions());
         let max_episode_steps = env.spec().max_episode_steps.unwrap_or(u32::MAX);
         let (info_offsets, info_bytes) = info_offsets(env.spec(), num_envs);
         let settings = Settings { autoreset, max_episode_steps, level };
-        Ok(VecEnv { env, blocks, num_envs, rule, settings, threads, info_offsets, info_bytes })
+        Ok(VecEnv { env, blocks, scratches, num_envs, rule, settings, threads, info_offsets, info_bytes })
     }
 
     fn typed<'a>(&self, raw: RawOutputs<'a>, steps: usize) -> Result<Outputs<'a, E>> {
@@ -307,7 +319,7 @@ impl<E: Environment> VecEnv<E> {
 
     fn check_blocks(&self, actions: Actions<'_>, steps: usize) -> Result<()> {
         let width = self.action_width();
-        let check = |block: &Block<E>| {
+        let check = |block: &Block| {
             for step in 0..steps {
                 let start = (step * self.num_envs + block.first) * width;
                 block.check(&self.rule, self.settings.autoreset, actions.slice(start..start + block.rows * width))?;
@@ -325,7 +337,7 @@ impl<E: Environment> VecEnv<E> {
         }
         let each = self.blocks.len().div_ceil(count * threads::PIECES);
         let mut tasks: Vec<_> = self.blocks.chunks(each).map(|blocks| (blocks, Ok(()))).collect();
-        threads::for_each(count, &mut tasks, |(blocks, outcome)| *outcome = blocks.iter().try_for_each(check));
+        threads::for_each(count, &mut tasks, |_, (blocks, outcome)| *outcome = blocks.iter().try_for_each(check));
         tasks.into_iter().try_for_each(|(_, outcome)| outcome)
     }
 
@@ -334,7 +346,9 @@ impl<E: Environment> VecEnv<E> {
     fn play(&mut self, steps: usize, actions: Option<Actions<'_>>, mut out: Outputs<'_, E>) -> Result<()> {
         if let ([only], 1, Some(actions)) = (self.blocks.as_mut_slice(), steps, actions) {
             // Nothing to share out: the way of single environments, where it would show.
-            only.step(&self.env, self.settings, actions, &mut out);
+            if let Some(Ok(scratch)) = self.scratches.first_mut().map(Mutex::get_mut) {
+                only.step(&self.env, self.settings, scratch, actions, &mut out);
+            }
             return Ok(());
         }
         let width = self.action_width();
@@ -343,7 +357,11 @@ impl<E: Environment> VecEnv<E> {
         let (env, rule, settings, num_envs) = (&self.env, &self.rule, self.settings, self.num_envs);
         // One block through all of its steps before the next, while it is in a cache.
         let streams = steps > 1 && env.spec().agents.len() * num_envs * steps >= WORTH_STREAMING;
-        let run = |blocks: &mut [Block<E>], outs: &mut [Outputs<'_, E>]| {
+        let scratches = &self.scratches;
+        let run = |thread: usize, blocks: &mut [Block], outs: &mut [Outputs<'_, E>]| {
+            // Nobody else has this thread's.
+            let Some(scratch) = scratches.get(thread) else { return };
+            let scratch = &mut *scratch.lock().unwrap_or_else(PoisonError::into_inner);
             let mut stage = Stage::default();
             for block in blocks {
                 for (step, out) in outs.iter_mut().enumerate() {
@@ -352,9 +370,9 @@ impl<E: Environment> VecEnv<E> {
                         Some(actions) => {
                             let start = (step * num_envs + block.first) * width;
                             let own = actions.slice(start..start + block.rows * width);
-                            block.step(env, settings, own, out);
+                            block.step(env, settings, scratch, own, out);
                         }
-                        None => block.step_sampled(env, rule, settings, steps - step, out),
+                        None => block.step_sampled(env, rule, settings, scratch, steps - step, out),
                     };
                     if streams {
                         stage.step(settings.level, &mut out, play);
@@ -368,10 +386,10 @@ impl<E: Environment> VecEnv<E> {
             }
         };
         if count == 1 && steps == 1 {
-            run(&mut self.blocks, std::slice::from_mut(&mut out));
+            run(0, &mut self.blocks, std::slice::from_mut(&mut out));
             return Ok(());
         }
-        let each = self.blocks.len().div_ceil(if count == 1 { 1 } else { count * threads::PIECES });
+        let each = self.blocks.len().div_ceil(if count == 1 { 1 } else { count * MOST_PIECES });
         let task = |blocks| try_room(steps).map(|outs| (blocks, outs));
         let mut tasks = self.blocks.chunks_mut(each).map(task).collect::<Result<Vec<_>>>()?;
         for _ in 0..steps {
@@ -380,7 +398,7 @@ impl<E: Environment> VecEnv<E> {
                 outs.push(out.cut_rows(env.spec(), rows, action_bytes));
             }
         }
-        threads::for_each(count, &mut tasks, |(blocks, outs)| run(blocks, outs));
+        threads::for_each(count, &mut tasks, |thread, (blocks, outs)| run(thread, blocks, outs));
         Ok(())
     }
 
@@ -390,7 +408,7 @@ impl<E: Environment> VecEnv<E> {
         let spec = self.env.spec();
         let width = self.action_width();
         for block in &self.blocks {
-            let mut block = block.rehearsal(&self.env)?;
+            let (mut block, mut scratch) = (block.rehearsal(&self.env)?, self.env.scratch(block.rows)?);
             let agents = block.rows * spec.agents.len();
             let mut observations = try_vec(agents * spec.observation_len(), E::Obs::zeroed())?;
             let mut rewards = try_vec(agents, E::Reward::ZERO)?;
@@ -413,7 +431,7 @@ impl<E: Environment> VecEnv<E> {
                     actions: &mut [],
                     infos: Infos::none(),
                 };
-                block.step(&self.env, self.settings, own, &mut out);
+                block.step(&self.env, self.settings, &mut scratch, own, &mut out);
             }
         }
         Ok(())

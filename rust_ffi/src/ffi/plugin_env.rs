@@ -162,6 +162,8 @@ impl<O: Element, R: Element + Real> Environment for PluginEnv<O, R> {
         let dtype = self.description.spec.action_dtypes.first().copied().unwrap_or(Dtype::Float32);
         let Desk { actions, infos } = turn.scratch;
         let actions = in_type(turn.actions, dtype, actions);
+        // What other rows left there is nobody's.
+        infos.iter_mut().for_each(|info| info.fill(0));
         // Runs of rows in an episode: a plug-in sees no others, and no actions that were not checked.
         let mut first = 0;
         while first < rows {

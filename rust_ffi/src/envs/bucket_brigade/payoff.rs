@@ -78,7 +78,7 @@ pub fn play(scenario: &Scenario, grid: Grid<'_>, scores: &mut [f32], nights: &mu
         Some(Chunk { first: chunk * CHUNK, scores, nights })
     };
     let is_short = scenario.num_houses <= <u64 as HouseSet>::MOST;
-    threads::for_each(count, &mut vec![(); count], |()| {
+    threads::for_each(count, &mut vec![(); count], |_, ()| {
         // What a thread plays, it plays in one piece of code for its instruction set.
         if is_short {
             run_steps(level, Player::<u64, _, _> { game: &game, next: &next, place: &place, houses: PhantomData });

@@ -109,16 +109,12 @@ pub fn clear_one<S: Simd, R: Real>(
             Cleared { price, shortage: Some(supply) }
         }
         Margin::Met { position, unit, rest } => {
-            // Nothing at the margin yet: who gets what there is for the rule of ties to say.
-            dispatch_one(s, bids, quantities, bids[unit], R::ZERO, cleared);
             match rules.tie_rule {
-                TieRule::Index => {
-                    for tied in (0..position).rev().map(|k| order.unit(k)).take_while(|&k| bids[k] == bids[unit]) {
-                        cleared[tied] = quantities[tied];
-                    }
-                    cleared[unit] = rest;
+                TieRule::Index => dispatch_in_order(s, bids, quantities, position, |k| order.unit(k), rest, cleared),
+                TieRule::ProRata => {
+                    dispatch_one(s, bids, quantities, bids[unit], R::ZERO, cleared);
+                    share_margin(order, bids, quantities, demand, bids[unit], cleared);
                 }
-                TieRule::ProRata => share_margin(order, bids, quantities, demand, bids[unit], cleared),
             }
             Cleared { price: bids[unit], shortage: None }
         }
@@ -240,6 +236,26 @@ pub fn dispatch_one<S: Simd, R: Real>(s: S, bids: &[R], quantities: &[R], price:
         let offered = R::Lanes::<S>::load_or(s, &quantities[k.clone()], R::ZERO);
         dispatch(s, bid, offered, price, rest).store(&mut cleared[k]);
     });
+}
+
+/// Dispatches all units of one market, the marginal one at `position` of the order that `unit` tells. Others may bid the
+/// same: those before it clear in full, those after it nothing.
+#[inline(always)]
+pub fn dispatch_in_order<S: Simd, R: Real>(
+    s: S,
+    bids: &[R],
+    quantities: &[R],
+    position: usize,
+    unit: impl Fn(usize) -> usize,
+    rest: R,
+    cleared: &mut [R],
+) {
+    let marginal = unit(position);
+    dispatch_one(s, bids, quantities, bids[marginal], R::ZERO, cleared);
+    for tied in (0..position).rev().map(unit).take_while(|&k| bids[k] == bids[marginal]) {
+        cleared[tied] = quantities[tied];
+    }
+    cleared[marginal] = rest;
 }
 
 fn highest_dispatched_bid<R: Real>(bids: &[R], quantities: &[R]) -> Option<R> {

@@ -3,12 +3,12 @@
 //! ```text
 //! bids: a row per market -> a column of tagged keys per lane     see merit_order
 //! sort the columns                                               two instructions per pair
-//! two keys alike but for their tags: each market by itself       rare, slower
+//! two keys alike but for their tags: are the bids in order?      if not, each market by itself: rare, slower
 //! walk the columns up to the margin, all lanes at once           quantities are fetched by tag
 //! each market: dispatch, rewards                                 whole registers along its row
 //! ```
 
-use super::clearing::{dispatch_one, Walk};
+use super::clearing::{dispatch_in_order, dispatch_one, Walk};
 use super::kernels::{costs_of, one_row, reward_units, Costs, ManyMarkets};
 use super::merit_order::{MeritOrder, TAG};
 use super::networks::{padded, sort_columns};
@@ -35,6 +35,17 @@ struct Keys<const N: usize>([[f64; MOST_LANES / 2]; N]);
 /// At least as many markets as there are lanes, of at most `N` units, which [`MOST_UNITS`] are the most of.
 pub struct InColumns<'a, R, const N: usize>(pub ManyMarkets<'a, R>);
 
+/// What is known of the order of some markets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// It is right, and no two bids of a market are equal.
+    Strict,
+    /// It is right.
+    Tied,
+    /// Bids that differ in their last bits alone may be in the wrong order.
+    Doubtful,
+}
+
 /// Where the margins lie: in each lane the place in the order, or the last place where demand is not met.
 struct Margins<R> {
     position: [R; MOST_LANES],
@@ -60,12 +71,21 @@ impl<R: Real, const N: usize> Kernel for InColumns<'_, R, N> {
             if read_first && !is_fine(s, &many.offers, first..first + width) {
                 return false;
             }
-            if order_columns::<S, R, N>(s, &many.offers.bids[first * n..(first + width) * n], n, &mut keys, &mut walk) {
-                let margins = find::<S, R>(s, &many, first, &walk);
-                settle(s, &mut many, first, &walk, &margins);
-            } else {
-                for row in first..first + width {
-                    one_row(s, &mut many, row, &mut order);
+            match order_columns::<S, R, N>(
+                s,
+                &many.offers.bids[first * n..(first + width) * n],
+                n,
+                &mut keys,
+                &mut walk,
+            ) {
+                Order::Doubtful => {
+                    for row in first..first + width {
+                        one_row(s, &mut many, row, &mut order);
+                    }
+                }
+                certain => {
+                    let margins = find::<S, R>(s, &many, first, &walk);
+                    settle(s, &mut many, first, &walk, &margins, certain == Order::Tied);
                 }
             }
             if first == last {
@@ -77,7 +97,7 @@ impl<R: Real, const N: usize> Kernel for InColumns<'_, R, N> {
     }
 }
 
-/// Sorts the units of as many markets as there are lanes. False if two bids of a market are too much alike.
+/// Sorts the units of as many markets as there are lanes.
 #[inline(always)]
 fn order_columns<S: Simd, R: Real, const N: usize>(
     s: S,
@@ -85,7 +105,7 @@ fn order_columns<S: Simd, R: Real, const N: usize>(
     n: usize,
     keys: &mut [Keys<N>; 2],
     walk: &mut RowWalk,
-) -> bool {
+) -> Order {
     let wide = S::F64::WIDTH;
     let parts = V::<S, R>::WIDTH / wide;
     let zero = S::F64::splat(s, 0.0);
@@ -113,7 +133,22 @@ fn order_columns<S: Simd, R: Real, const N: usize>(
             before = key;
         }
     }
-    !alike.any()
+    if !alike.any() {
+        return Order::Strict;
+    }
+    // Equal bids are in the order of their tags.
+    let mut before = walk.load::<S, R>(s, 0, bids);
+    let mut wrong = V::<S, R>::none(s);
+    for k in 1..n {
+        let bid = walk.load::<S, R>(s, k, bids);
+        wrong = wrong.or(bid.lt(before));
+        before = bid;
+    }
+    if wrong.any() {
+        Order::Doubtful
+    } else {
+        Order::Tied
+    }
 }
 
 /// Walks up the order of the markets from `first` on.
@@ -151,7 +186,14 @@ fn find<S: Simd, R: Real>(s: S, many: &ManyMarkets<'_, R>, first: usize, units: 
 
 /// Dispatches and pays the units of the markets from `first` on.
 #[inline(always)]
-fn settle<S: Simd, R: Real>(s: S, many: &mut ManyMarkets<'_, R>, first: usize, walk: &RowWalk, margins: &Margins<R>) {
+fn settle<S: Simd, R: Real>(
+    s: S,
+    many: &mut ManyMarkets<'_, R>,
+    first: usize,
+    walk: &RowWalk,
+    margins: &Margins<R>,
+    tied: bool,
+) {
     let (n, width) = (many.offers.num_generators, V::<S, R>::WIDTH);
     let demand = &many.offers.demand[first..first + width];
     let mut prices = [R::ZERO; MOST_LANES];
@@ -161,13 +203,17 @@ fn settle<S: Simd, R: Real>(s: S, many: &mut ManyMarkets<'_, R>, first: usize, w
         let units = (first + lane) * n..(first + lane + 1) * n;
         let bids = &many.offers.bids[units.clone()];
         let cleared = &mut many.results.cleared[units.clone()];
-        let marginal = bids[walk.element(margins.position[lane].to_f64() as usize, lane)];
-        let mut level = marginal;
+        let quantities = &many.offers.quantities[units];
+        let (position, rest) = (margins.position[lane].to_f64() as usize, margins.rest[lane]);
+        let marginal = bids[walk.element(position, lane)];
         if margins.met >> lane & 1 == 0 {
-            level = R::INFINITY;
             missing[lane] = demand[lane] - margins.supply[lane].to_f64();
+            cleared.copy_from_slice(quantities);
+        } else if tied {
+            dispatch_in_order(s, bids, quantities, position, |k| walk.element(k, lane), rest, cleared);
+        } else {
+            dispatch_one(s, bids, quantities, marginal, rest, cleared);
         }
-        dispatch_one(s, bids, &many.offers.quantities[units], level, margins.rest[lane], cleared);
         sums[lane] = sum_of_row(s, cleared);
         prices[lane] = marginal;
     }

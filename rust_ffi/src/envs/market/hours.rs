@@ -288,9 +288,11 @@ fn step_rows<S: Simd, R: Real + Element>(s: S, market: &Market<R>, turn: Turn<'_
             }
         }
     }
-    pay_learners(learners, agents, &work.rewards, rewards);
+    // There may be memory for more rows than there are.
+    let all = &work.rewards[..rows * agents];
+    pay_learners(learners, agents, all, rewards);
     if infos.wanted() {
-        infos.get_mut::<R>(4).copy_from_slice(&work.rewards);
+        infos.get_mut::<R>(4).copy_from_slice(all);
     }
 }
 

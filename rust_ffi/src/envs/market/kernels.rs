@@ -261,7 +261,7 @@ pub fn run_many<R: Real>(
         tasks.push((Some(ManyMarkets { rules, offers, to_check, costs: own_costs, results: mine }), true));
         first += rows;
     }
-    threads::for_each(count, &mut tasks, |(task, fine)| {
+    threads::for_each(count, &mut tasks, |_, (task, fine)| {
         if let Some(many) = task.take() {
             *fine = simd::run(level, many);
         }

@@ -56,7 +56,7 @@ impl<'a, R: Real> Offers<'a, R> {
             .step_by(rows_each)
             .map(|first| (AreValid(self.rows(first, rows_each.min(self.len() - first))), false))
             .collect();
-        threads::for_each(count, &mut tasks, |(part, valid)| *valid = simd::run(level, *part));
+        threads::for_each(count, &mut tasks, |_, (part, valid)| *valid = simd::run(level, *part));
         if tasks.iter().all(|(_, valid)| *valid) {
             return Ok(());
         }
