@@ -39,12 +39,6 @@
 #define MARL_PLUGIN_EXPORT MARL_PLUGIN_LINKAGE __attribute__((visibility("default")))
 #endif
 
-// Markets of more units are cleared one by one.
-#define MOST_UNITS 256
-
-// The bits of a key that hold the unit.
-#define TAG 255
-
 // Version of the C ABI. Raised by any change that a compiled caller could notice.
 #define MARL_ABI_VERSION 1
 
@@ -59,9 +53,6 @@
 // Flag of `marl_plugin_env`: its functions may be called by several threads at a time, each with environments of its
 // own. Without it they are called by one thread at a time, whatever the number of batches.
 #define MARL_PLUGIN_THREAD_SAFE 1
-
-// Most elements of a row.
-#define MOST_ELEMENTS 256
 
 // What went wrong. Numbers are part of the ABI: never changed, never reused.
 typedef enum marl_status {

@@ -231,6 +231,8 @@ static void options(void) {
     still_works();
 }
 
+/* The first header did not have it. */
+#ifdef MARL_MARKET_RESULTS_MAY_BE_LOST
 /* Offers checked while they are cleared: the same statuses and messages, whichever way markets of that size take. */
 static void results_that_may_be_lost(size_t units) {
     enum { MARKETS = 19, MOST = 40 };
@@ -285,6 +287,12 @@ static void results_that_may_be_lost(size_t units) {
     CHECK(STEP_LOST(units, MARKETS) == MARL_STATUS_OK);
     watch_all();
 }
+
+#else
+static void results_that_may_be_lost(size_t units) {
+    (void)units;
+}
+#endif
 
 static void bound_market(void) {
     marl_market *market = NULL;

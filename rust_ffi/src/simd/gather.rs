@@ -2,10 +2,12 @@
 //!
 //! Single elements are not read by the CPU's own gathers: loads one by one, put together, take less time on the CPUs measured.
 
+#![allow(clippy::needless_range_loop)] // in lanes, iterators would not all be inlined
+
 use super::lanes::{Lanes, Lanes64, Real, Simd};
 
 /// Most elements of a row.
-pub const MOST_ELEMENTS: usize = 256;
+const MOST_ELEMENTS: usize = 256;
 /// Most lanes a register has.
 const MOST_LANES: usize = 16;
 

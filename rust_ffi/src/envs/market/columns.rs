@@ -18,7 +18,7 @@ use crate::simd::gather::{each_square, RowWalk};
 use crate::simd::{Kernel, Lanes, Lanes64, Mask, Real, Simd};
 
 /// Markets of more units are cleared one by one.
-pub const MOST_UNITS: usize = 256;
+pub(super) const MOST_UNITS: usize = 256;
 const MOST_LANES: usize = 16;
 /// Units that are walked before it is asked whether every market has met its demand.
 const STRIDE: usize = 8;

@@ -17,7 +17,7 @@ use crate::simd::{self, Kernel, Lanes, Lanes64, Real, Simd};
 /// Up to so many units are sorted by networks.
 const MOST: usize = 256;
 /// The bits of a key that hold the unit.
-pub const TAG: u64 = 0xFF;
+pub(super) const TAG: u64 = 0xFF;
 
 /// Scratch memory and result of a sort.
 pub struct MeritOrder {
