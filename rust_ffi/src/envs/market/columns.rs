@@ -15,6 +15,7 @@ use super::networks::{padded, sort_columns};
 use super::offers::is_fine;
 use super::rewards::{loss_of_load, sum_of_row};
 use crate::simd::gather::{each_square, RowWalk};
+use crate::simd::stream::fetch_all;
 use crate::simd::{Kernel, Lanes, Lanes64, Mask, Real, Simd};
 
 /// Markets of more units are cleared one by one.
@@ -70,6 +71,13 @@ impl<R: Real, const N: usize> Kernel for InColumns<'_, R, N> {
             // This reads the rows from end to end, as memory likes it, before they are read side by side.
             if read_first && !is_fine(s, &many.offers, first..first + width) {
                 return false;
+            }
+            if N > 64 && read_first {
+                // Written only after the sort.
+                fetch_all(&many.results.cleared[first * n..(first + width) * n]);
+                if many.costs.is_some() {
+                    fetch_all(&many.results.rewards[first * n..(first + width) * n]);
+                }
             }
             match order_columns::<S, R, N>(
                 s,
