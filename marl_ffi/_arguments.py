@@ -208,9 +208,9 @@ class ActionReader:
         self.discrete = not any(dtype.kind == "f" for dtype in self.accepted)
 
     def __call__(self, actions: Any, shape: tuple[int, ...], layout: str) -> npt.NDArray[Any]:
-        """`actions` as a C-ordered array of `shape`; `layout` names its axes in messages."""
+        """`actions` as an aligned C-ordered array of `shape`; `layout` names its axes in messages."""
         if type(actions) is np.ndarray and actions.dtype in self.accepted:
-            if actions.shape == shape and actions.flags.c_contiguous:
+            if actions.shape == shape and actions.flags.carray:
                 return actions  # the way of every step: nothing else is looked at
             array = actions
         else:
@@ -219,7 +219,7 @@ class ActionReader:
             raise ShapeError(f"actions: expected shape {shape} = {layout}, got {array.shape}")
         if self.discrete and array.dtype.kind == "f":
             array = self._whole(array)
-        return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+        return np.require(array, requirements=["C", "A"])
 
     def _convert(self, actions: Any) -> npt.NDArray[Any]:
         try:

@@ -219,9 +219,9 @@ class NativeEngine:
         self.out, self.shown, self._io, self._ways = self._own
 
     def step_alone(self, actions: Array) -> None:
-        """`step`, faster, with actions that were checked for dtype and shape, where no other thread can be inside."""
+        """`step`, faster, with actions that an `ActionReader` read, where no other thread can be inside."""
         io, find = self._ways[actions.dtype]
-        io.actions = source = find(_aligned(actions))  # noqa: F841 (kept alive during the call)
+        io.actions = source = find(actions)  # noqa: F841 (kept alive during the call)
         if self._c_step(self._handle or self._opened(), io, self._error):
             _library.raise_error(self._error)
 

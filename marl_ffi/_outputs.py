@@ -50,6 +50,11 @@ def shown(out: Any, multi_agent: bool) -> Shown:
     return Shown(**arrays)
 
 
+def itself(array: Array) -> Array:
+    """What is given where the arrays are handed out as they are."""
+    return array
+
+
 def step_infos(
     infos: Mapping[str, Array],
     arrays: Shown,
@@ -69,7 +74,14 @@ def step_infos(
         for name, array in infos.items():
             told[name] = given(array)
             told[f"_{name}"] = stepped.copy()
-    if 1 in arrays.final_mask.tobytes():  # a search in bytes takes a fraction of the time of `any`
+    if 1 not in arrays.final_mask.tobytes():  # a search in bytes takes a fraction of the time of `any`
+        return told
+    if given is itself:  # calls that do nothing are a fiftieth of a step of thousands of cheap environments
+        told["final_obs"] = arrays.final_observations
+        told["final_mask"] = arrays.final_mask
+        told["episode_return"] = arrays.episode_returns
+        told["episode_length"] = arrays.episode_lengths
+    else:
         told["final_obs"] = given(arrays.final_observations)
         told["final_mask"] = given(arrays.final_mask)
         told["episode_return"] = given(arrays.episode_returns)

@@ -18,7 +18,7 @@ from gymnasium.vector import AutoresetMode
 
 from . import _arguments as arguments
 from . import _backend, _memory, rendering
-from ._outputs import Rollout, shown, step_infos
+from ._outputs import Rollout, itself, shown, step_infos
 from .errors import BusyError, ClosedError, DtypeError, InvalidInputError, ShapeError
 from .reference.market_rules import as_array
 from .spaces import BatchedSpaces
@@ -46,10 +46,6 @@ def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
 
 def _view(array: Array) -> Array:
     return array.view()
-
-
-def _itself(array: Array) -> Array:
-    return array
 
 
 class VecEnv(BatchedSpaces):
@@ -109,7 +105,7 @@ class VecEnv(BatchedSpaces):
         self.num_agents = len(self.agents)
 
         single = not self.spec["multi_agent"]
-        self._given = _memory.copy if self.copy else _itself
+        self._given = _memory.copy if self.copy else itself
         self._is_native = hasattr(engine, "step_alone")
         self._lends = self.copy and self._is_native
         action = tuple(self.spec["action_shape"])
@@ -190,7 +186,7 @@ class VecEnv(BatchedSpaces):
             infos = step_infos(engine.out.infos, arrays, self._present, given)
             if engine.out.infos:
                 self._ended = arrays.final_mask.copy()
-            if given is _itself:
+            if given is itself:
                 return arrays[0], arrays[1], arrays[2], arrays[3], infos
             return given(arrays[0]), given(arrays[1]), given(arrays[2]), given(arrays[3]), infos
         finally:
