@@ -7,12 +7,14 @@ import os
 import pickle
 from typing import Any
 
+import numpy as np
 import pytest
 from parity_support import MARKET, answer, bits
 from plugin_support import FORAGE, load
 from thread_support import large, large_hash, own_objects, together
 
 import marl_ffi as mf
+from marl_ffi.errors import ActionError, EpisodeOverError
 from marl_ffi.market import bess_params, default_params
 
 
@@ -108,6 +110,29 @@ def test_blocks_that_share_memory_do_not_see_each_other(kind: str, mode: str) ->
                 assert bits(mine[first:]) == bits(expected)
             for name, expected in of_few[4].items():
                 assert bits(told[4][name][first:]) == bits(expected), name
+
+
+def test_what_is_refused_is_told_alike_by_any_number_of_threads() -> None:
+    """Environments come before actions, and one step before the next, however the batch is cut."""
+    told = []
+    for threads in (1, 2, 5):
+        with mf.VecEnv("CartPole-v1", 64, num_threads=threads, autoreset_mode="Disabled", max_episode_steps=1) as env:
+            env.reset(seed=0)
+            actions = np.zeros(64, np.int64)
+            env.step(actions)
+            env.reset(options={"reset_mask": np.arange(64) != 60})
+            actions[1] = 7
+            with pytest.raises(EpisodeOverError) as over:
+                env.step(actions)
+        with mf.VecEnv("CartPole-v1", 64, num_threads=threads, max_episode_steps=1) as env:
+            env.reset(seed=0)
+            several = np.zeros((4, 64), np.int64)
+            several[2, 1] = several[0, 60] = 7
+            with pytest.raises(ActionError) as wrong:
+                env.rollout(several)
+        told.append((str(over.value), str(wrong.value)))
+    assert told[0] == told[1] == told[2]
+    assert "env 60" in told[0][0] and "step 0" in told[0][1] and "env 60" in told[0][1]
 
 
 # -- the pool -------------------------------------------------------------------------------------------

@@ -332,13 +332,31 @@ impl<E: Environment> VecEnv<E> {
         // Lanes check about four numbers in a nanosecond.
         let nanoseconds = steps.saturating_mul(self.num_envs).saturating_mul(width) / 4;
         let count = threads::threads_for(self.threads, self.blocks.len(), nanoseconds);
-        if count == 1 {
-            return self.blocks.iter().try_for_each(check);
+        let outcome = if count == 1 {
+            self.blocks.iter().try_for_each(check)
+        } else {
+            let each = self.blocks.len().div_ceil(count * threads::PIECES);
+            let mut tasks: Vec<_> = self.blocks.chunks(each).map(|blocks| (blocks, Ok(()))).collect();
+            threads::for_each(count, &mut tasks, |_, (blocks, outcome)| *outcome = blocks.iter().try_for_each(check));
+            tasks.into_iter().try_for_each(|(_, outcome)| outcome)
+        };
+        outcome.map_err(|found| self.first_refusal(actions, steps).err().unwrap_or(found))
+    }
+
+    /// What is told of several reasons to refuse actions must not depend on the blocks: all environments come before all
+    /// actions, and one step before the next.
+    #[cold]
+    fn first_refusal(&self, actions: Actions<'_>, steps: usize) -> Result<()> {
+        let autoreset = self.settings.autoreset;
+        self.blocks.iter().try_for_each(|block| block.check_phases(autoreset))?;
+        let width = self.action_width();
+        for step in 0..steps {
+            for block in &self.blocks {
+                let start = (step * self.num_envs + block.first) * width;
+                block.check(&self.rule, autoreset, actions.slice(start..start + block.rows * width))?;
+            }
         }
-        let each = self.blocks.len().div_ceil(count * threads::PIECES);
-        let mut tasks: Vec<_> = self.blocks.chunks(each).map(|blocks| (blocks, Ok(()))).collect();
-        threads::for_each(count, &mut tasks, |_, (blocks, outcome)| *outcome = blocks.iter().try_for_each(check));
-        tasks.into_iter().try_for_each(|(_, outcome)| outcome)
+        Ok(())
     }
 
     /// Steps all environments `steps` times. Actions were checked; without any, they are drawn. Where memory cannot be
@@ -407,18 +425,22 @@ impl<E: Environment> VecEnv<E> {
     fn rehearse(&self, actions: Actions<'_>, steps: usize) -> Result<()> {
         let spec = self.env.spec();
         let width = self.action_width();
+        // The first step that is refused, in whichever block, is the one to tell of.
+        let (mut outcome, mut left) = (Ok(()), steps);
         for block in &self.blocks {
             let (mut block, mut scratch) = (block.rehearsal(&self.env)?, self.env.scratch(block.rows)?);
             let agents = block.rows * spec.agents.len();
             let mut observations = try_vec(agents * spec.observation_len(), E::Obs::zeroed())?;
             let mut rewards = try_vec(agents, E::Reward::ZERO)?;
             let (mut terminations, mut truncations) = (try_vec(block.rows, 0)?, try_vec(block.rows, 0)?);
-            for step in 0..steps {
+            let mut refused = None;
+            for step in 0..left {
                 let start = (step * self.num_envs + block.first) * width;
                 let own = actions.slice(start..start + block.rows * width);
-                block
-                    .check(&self.rule, self.settings.autoreset, own)
-                    .map_err(|e| Error::new(e.status, format!("step {step}: {}", e.message)))?;
+                if let Err(e) = block.check(&self.rule, self.settings.autoreset, own) {
+                    refused = Some((step, e));
+                    break;
+                }
                 let mut out = Outputs {
                     observations: &mut observations,
                     rewards: &mut rewards,
@@ -433,8 +455,11 @@ impl<E: Environment> VecEnv<E> {
                 };
                 block.step(&self.env, self.settings, &mut scratch, own, &mut out);
             }
+            if let Some((step, e)) = refused {
+                (outcome, left) = (Err(Error::new(e.status, format!("step {step}: {}", e.message))), step);
+            }
         }
-        Ok(())
+        outcome
     }
 
     /// An error if so many steps have more bytes of anything than memory has.
