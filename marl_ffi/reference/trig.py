@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NEAR", "numpy_sincos", "sincos"]
+__all__ = ["NEAR", "numpy_sincos", "reduced_far", "sincos"]
 
 Array = npt.NDArray[Any]
 
@@ -113,7 +113,7 @@ def _reduced(angle: Array) -> tuple[Array, tuple[Array, Array]]:
     y1 = (r - y0) - c
     quarter = k.astype(np.int64)
     for index in zip(*np.nonzero(far), strict=True):
-        quarter[index], y0[index], y1[index] = _reduced_far(float(angle[index]))
+        quarter[index], y0[index], y1[index] = reduced_far(float(angle[index]))
     return quarter, (y0, y1)
 
 
@@ -160,7 +160,7 @@ _INVERSE = (2 << (2 * _BITS + 64)) // _pi(_BITS + 64)
 _HALF_PI = _pi(126)  # pi / 2 times 2**127
 
 
-def _reduced_far(x: float) -> tuple[int, float, float]:
+def reduced_far(x: float) -> tuple[int, float, float]:
     """Quarter turns (modulo 4) and the rest of an angle of at least 1."""
     if not math.isfinite(x):
         return 0, math.nan, math.nan

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..config import Reader
-from ..trig import numpy_sincos, sincos
+from ..libm import libm_sincos
+from ..libm_power import libm_square
+from ..trig import numpy_sincos
 from .base import Array, ClassicEnvironment, State, discrete
 
 DT = 0.2  # seconds per step
@@ -71,14 +73,12 @@ class Acrobot(ClassicEnvironment):
         top_1, top_2 = real(MAX_SPEED_1), real(MAX_SPEED_2)
         theta1_dot, theta2_dot = np.clip(theta1_dot, -top_1, top_1), np.clip(theta2_dot, -top_2, top_2)
         state.update(theta1=theta1, theta2=theta2, theta1_dot=theta1_dot, theta2_dot=theta2_dot)
-        _, first = sincos(theta1)
-        _, second = sincos(theta2 + theta1)
+        _, (first, second) = libm_sincos(np.stack([theta1, theta2 + theta1]))
         up = -first - second > real(1.0)
         return np.where(up, real(0.0), real(-1.0)), up
 
     def observe(self, state: State, clock: Array) -> Array:
-        sine1, cosine1 = sincos(state["theta1"])
-        sine2, cosine2 = sincos(state["theta2"])
+        (sine1, sine2), (cosine1, cosine2) = libm_sincos(np.stack([state["theta1"], state["theta2"]]))
         seen = np.stack([cosine1, sine1, cosine2, sine2, state["theta1_dot"], state["theta2_dot"]], axis=1)
         # Gymnasium's state is float32 from a reset to the first step, and so are its sine and cosine.
         single = {name: state[name].astype(np.float32) for name in COLUMNS}
@@ -92,24 +92,25 @@ class Acrobot(ClassicEnvironment):
         """Time derivatives of the four columns."""
         real = self.real
         theta1, theta2, theta1_dot, theta2_dot = at
-        sine2, cosine2 = sincos(theta2)
-        _, leaning = sincos(theta1 + theta2 - real(math.pi / 2))
-        _, hanging = sincos(theta1 - real(math.pi / 2))
-        one, half, quarter = real(1.0), real(0.5), real(0.25)
+        quarter = real(math.pi / 2)
+        (sine2, _, _), (cosine2, leaning, hanging) = libm_sincos(
+            np.stack([theta2, theta1 + theta2 - quarter, theta1 - quarter])
+        )
+        one, half = real(1.0), real(0.5)
         # With masses, lengths and moments of 1, multiplications by them are left out: they are exact.
-        d1 = quarter + (real(1.25) + cosine2) + one + one
-        d2 = (quarter + half * cosine2) + one
+        d1 = real(0.25) + (real(1.25) + cosine2) + one + one
+        d2 = (real(0.25) + half * cosine2) + one
         phi2 = real(0.5 * G) * leaning
         phi1 = (
-            -half * (theta2_dot * theta2_dot) * sine2
+            -half * libm_square(theta2_dot) * sine2
             - theta2_dot * theta1_dot * sine2
             + real(1.5 * G) * hanging
             + phi2
         )
         pull = torque + d2 / d1 * phi1
         if self.is_book:
-            pull = pull - half * (theta1_dot * theta1_dot) * sine2
-        theta2_acc = (pull - phi2) / (real(1.25) - d2 * d2 / d1)
+            pull = pull - half * libm_square(theta1_dot) * sine2
+        theta2_acc = (pull - phi2) / (real(1.25) - libm_square(d2) / d1)
         theta1_acc = -(d2 * theta2_acc + phi1) / d1
         return [theta1_dot, theta2_dot, theta1_acc, theta2_acc]
 

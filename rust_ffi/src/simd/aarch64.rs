@@ -300,6 +300,10 @@ impl Lanes64<Neon> for F64x2 {
         F64x2(isa!(vcvt_f64_f32(vcvt_f32_f64(self.0))))
     }
     #[inline(always)]
+    fn mul_add(self, a: Self, b: Self) -> Self {
+        F64x2(isa!(vfmaq_f64(b.0, self.0, a.0)))
+    }
+    #[inline(always)]
     fn exchange<const D: usize>(self) -> Self {
         match D {
             1 => F64x2(isa!(vextq_f64::<1>(self.0, self.0))),

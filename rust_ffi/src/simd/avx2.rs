@@ -276,6 +276,21 @@ impl Lanes64<Avx2> for F64x4 {
         F64x4(isa!(_mm256_cvtps_pd(_mm256_cvtpd_ps(self.0))))
     }
     #[inline(always)]
+    fn mul_add(self, a: Self, b: Self) -> Self {
+        F64x4(isa!(_mm256_fmadd_pd(self.0, a.0, b.0)))
+    }
+    #[inline(always)]
+    fn rows(self, _: Avx2, table: &[[f64; 4]; 256]) -> [Self; 4] {
+        let mut lanes = [0.0; 4];
+        self.store(&mut lanes);
+        let mut square = [self; 16];
+        for (row, lane) in square.iter_mut().zip(lanes) {
+            row.0 = isa!(_mm256_loadu_pd(table[(lane.to_bits() & 0xff) as usize].as_ptr()));
+        }
+        transpose_f64x4(&mut square);
+        [square[0], square[1], square[2], square[3]]
+    }
+    #[inline(always)]
     fn exchange<const D: usize>(self) -> Self {
         F64x4(match D {
             1 => isa!(_mm256_permute_pd::<0b0101>(self.0)),

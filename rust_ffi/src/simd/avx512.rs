@@ -291,6 +291,28 @@ impl Lanes64<Avx512> for F64x8 {
         F64x8(isa!(_mm512_cvtps_pd(_mm512_cvtpd_ps(self.0))))
     }
     #[inline(always)]
+    fn mul_add(self, a: Self, b: Self) -> Self {
+        F64x8(isa!(_mm512_fmadd_pd(self.0, a.0, b.0)))
+    }
+    #[inline(always)]
+    fn rows(self, _: Avx512, table: &[[f64; 4]; 256]) -> [Self; 4] {
+        let mut lanes = [0.0; 8];
+        self.store(&mut lanes);
+        let row = |k: usize| isa!(_mm256_loadu_pd(table[(lanes[k].to_bits() & 0xff) as usize].as_ptr()));
+        isa!({
+            let two = |a, b| _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(row(a)), row(b));
+            let [a, b, c, d] = [two(0, 2), two(1, 3), two(4, 6), two(5, 7)];
+            let (even, even_below) = (_mm512_unpacklo_pd(a, b), _mm512_unpacklo_pd(c, d));
+            let (odd, odd_below) = (_mm512_unpackhi_pd(a, b), _mm512_unpackhi_pd(c, d));
+            [
+                F64x8(_mm512_shuffle_f64x2::<0x88>(even, even_below)),
+                F64x8(_mm512_shuffle_f64x2::<0x88>(odd, odd_below)),
+                F64x8(_mm512_shuffle_f64x2::<0xDD>(even, even_below)),
+                F64x8(_mm512_shuffle_f64x2::<0xDD>(odd, odd_below)),
+            ]
+        })
+    }
+    #[inline(always)]
     fn exchange<const D: usize>(self) -> Self {
         F64x8(match D {
             1 => isa!(_mm512_permute_pd::<0b0101_0101>(self.0)),

@@ -1,7 +1,7 @@
 //! What a kernel may ask of lanes. Every operation gives the same bits on every instruction set: IEEE
 //! arithmetic without contraction, and comparisons, minima and selections defined to the last sign of zero.
 
-use super::{remainder, trig, Level};
+use super::{libm, libm_power, remainder, trig, Level};
 use bytemuck::Pod;
 use std::fmt::{Debug, Display};
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -83,6 +83,10 @@ pub trait Real:
     fn store_rounded<S: Simd>(x: S::F64, to: &mut [Self]);
     /// Sine and cosine; see [`super::trig`].
     fn sin_cos<S: Simd>(s: S, x: Self::Lanes<S>) -> (Self::Lanes<S>, Self::Lanes<S>);
+    /// Sine and cosine, in 64 bits those of the C library; see [`super::libm`].
+    fn libm_sin_cos<S: Simd>(s: S, x: Self::Lanes<S>) -> (Self::Lanes<S>, Self::Lanes<S>);
+    /// The square, in 64 bits as a power of the C library; see [`libm_power`].
+    fn libm_square<S: Simd>(s: S, x: Self::Lanes<S>) -> Self::Lanes<S>;
     /// The remainder of a division by `y > 0`, from 0 to `y`; see [`remainder`].
     fn floored_remainder<S: Simd>(s: S, x: Self::Lanes<S>, y: Self) -> Self::Lanes<S>;
     /// Rounds to 32 bits and widens again; of 32-bit lanes, nothing.
@@ -117,6 +121,14 @@ impl Real for f32 {
     #[inline(always)]
     fn sin_cos<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
         trig::sin_cos_f32(s, x)
+    }
+    #[inline(always)]
+    fn libm_sin_cos<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
+        trig::sin_cos_f32(s, x)
+    }
+    #[inline(always)]
+    fn libm_square<S: Simd>(_: S, x: S::F32) -> S::F32 {
+        x * x
     }
     #[inline(always)]
     fn floored_remainder<S: Simd>(s: S, x: S::F32, y: Self) -> S::F32 {
@@ -216,6 +228,14 @@ impl Real for f64 {
     #[inline(always)]
     fn sin_cos<S: Simd>(s: S, x: S::F64) -> (S::F64, S::F64) {
         trig::sin_cos(s, x)
+    }
+    #[inline(always)]
+    fn libm_sin_cos<S: Simd>(s: S, x: S::F64) -> (S::F64, S::F64) {
+        libm::sin_cos(s, x)
+    }
+    #[inline(always)]
+    fn libm_square<S: Simd>(s: S, x: S::F64) -> S::F64 {
+        libm_power::square(s, x)
     }
     #[inline(always)]
     fn floored_remainder<S: Simd>(s: S, x: S::F64, y: Self) -> S::F64 {
@@ -416,6 +436,19 @@ pub trait Lanes64<S: Simd>: Lanes<S, Scalar = f64> {
     fn has_bit<const BIT: u32>(self) -> Self::Mask;
     /// Rounds to 32 bits and widens again.
     fn through_f32(self) -> Self;
+    /// `self * a + b`, rounded once.
+    fn mul_add(self, a: Self, b: Self) -> Self;
+    /// Columns of the rows that the last eight bits of each lane's representation name.
+    #[inline(always)]
+    fn rows(self, s: S, table: &[[f64; 4]; 256]) -> [Self; 4] {
+        let mut lanes = [0.0; 8];
+        self.store(&mut lanes);
+        let mut rows = [[0.0; 4]; 8];
+        for k in 0..Self::WIDTH {
+            rows[k] = table[(lanes[k].to_bits() & 0xff) as usize];
+        }
+        [0, 1, 2, 3].map(|column| Self::from_fn(s, |k| rows[k][column]))
+    }
 }
 
 /// Runs `$body` for the index range of each full register of `$width` lanes, then for that of what is left.

@@ -6,6 +6,8 @@
 
 pub mod gather;
 mod lanes;
+pub mod libm;
+pub mod libm_power;
 pub mod math;
 pub mod pcg64;
 pub mod remainder;

@@ -161,6 +161,10 @@ impl Lanes64<Scalar> for One<f64> {
         One(f64::from(self.0 as f32))
     }
     #[inline(always)]
+    fn mul_add(self, a: Self, b: Self) -> Self {
+        One(self.0.mul_add(a.0, b.0))
+    }
+    #[inline(always)]
     fn exchange<const D: usize>(self) -> Self {
         self
     }

@@ -101,7 +101,7 @@ pub fn sin_cos<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64) {
     let y1 = (r - y0) - c;
     let near = x.abs().le(constant(NEAR));
     let (biased, y0, y1) =
-        if near.bits() == all_lanes::<L>() { (biased, y0, y1) } else { reduce_some_far(s, x, biased, y0, y1) };
+        if near.bits() == all_lanes::<L>() { (biased, y0, y1) } else { reduce_some_far(s, NEAR.next_up(), x, biased, y0, y1) };
     let (sine, cosine) = kernels(s, y0, y1);
     quadrant(s, biased, sine, cosine)
 }
@@ -225,24 +225,31 @@ fn reduce_far_lanes_f32(x: &[f32; 16], biased: &mut [f32; 16], y0: &mut [f32; 16
     }
 }
 
-/// Replaces the reduction of the lanes that are far.
+/// Replaces the reduction of the lanes from `far`, which is at least 1, on.
 #[inline(always)]
-fn reduce_some_far<L: Simd>(s: L, x: L::F64, biased: L::F64, y0: L::F64, y1: L::F64) -> (L::F64, L::F64, L::F64) {
+pub(super) fn reduce_some_far<L: Simd>(
+    s: L,
+    far: f64,
+    x: L::F64,
+    biased: L::F64,
+    y0: L::F64,
+    y1: L::F64,
+) -> (L::F64, L::F64, L::F64) {
     let mut lanes = [[0.0; 8]; 4];
     for (lanes, register) in lanes.iter_mut().zip([x, biased, y0, y1]) {
         register.store(lanes);
     }
     let [x, biased, y0, y1] = &mut lanes;
-    reduce_far_lanes(x, biased, y0, y1);
+    reduce_far_lanes(far, x, biased, y0, y1);
     let load = |lanes: &[f64; 8]| L::F64::load_or(s, lanes, 0.0);
     (load(&lanes[1]), load(&lanes[2]), load(&lanes[3]))
 }
 
 #[cold]
 #[inline(never)]
-fn reduce_far_lanes(x: &[f64; 8], biased: &mut [f64; 8], y0: &mut [f64; 8], y1: &mut [f64; 8]) {
+fn reduce_far_lanes(far: f64, x: &[f64; 8], biased: &mut [f64; 8], y0: &mut [f64; 8], y1: &mut [f64; 8]) {
     for k in 0..8 {
-        if x[k].abs() > NEAR {
+        if x[k].abs() >= far {
             let (quadrant, high, low) = reduce_far(x[k]);
             (biased[k], y0[k], y1[k]) = (ROUND + f64::from(quadrant), high, low);
         }

@@ -35,22 +35,22 @@ impl Acrobot {
         torque: R::Lanes<S>,
     ) -> State<R::Lanes<S>> {
         let number = |x: f64| constant::<S, R>(s, x);
-        let (sine2, cosine2) = R::sin_cos(s, theta2);
-        let (_, leaning) = R::sin_cos(s, theta1 + theta2 - number(FRAC_PI_2));
-        let (_, hanging) = R::sin_cos(s, theta1 - number(FRAC_PI_2));
+        let (sine2, cosine2) = R::libm_sin_cos(s, theta2);
+        let (_, leaning) = R::libm_sin_cos(s, theta1 + theta2 - number(FRAC_PI_2));
+        let (_, hanging) = R::libm_sin_cos(s, theta1 - number(FRAC_PI_2));
         let (half, one) = (number(0.5), number(1.0));
         // With masses, lengths and moments of 1, multiplications by them are left out: they are exact.
         let d1 = number(0.25) + (number(1.25) + cosine2) + one + one;
         let d2 = (number(0.25) + half * cosine2) + one;
         let phi2 = number(0.5 * G) * leaning;
-        let phi1 = number(-0.5) * (theta2_dot * theta2_dot) * sine2 - theta2_dot * theta1_dot * sine2
+        let phi1 = number(-0.5) * R::libm_square(s, theta2_dot) * sine2 - theta2_dot * theta1_dot * sine2
             + number(1.5 * G) * hanging
             + phi2;
         let mut pull = torque + d2 / d1 * phi1;
         if !self.nips {
-            pull = pull - half * (theta1_dot * theta1_dot) * sine2;
+            pull = pull - half * R::libm_square(s, theta1_dot) * sine2;
         }
-        let theta2_acc = (pull - phi2) / (number(1.25) - d2 * d2 / d1);
+        let theta2_acc = (pull - phi2) / (number(1.25) - R::libm_square(s, d2) / d1);
         let theta1_acc = (d2 * theta2_acc + phi1) * number(-1.0) / d1;
         [theta1_dot, theta2_dot, theta1_acc, theta2_acc]
     }
@@ -143,8 +143,8 @@ impl Control for Acrobot {
         let theta1_dot = clip(end[2], number(-MAX_SPEED_1), number(MAX_SPEED_1));
         let theta2_dot = clip(end[3], number(-MAX_SPEED_2), number(MAX_SPEED_2));
 
-        let (_, first) = R::sin_cos(s, theta1);
-        let (_, second) = R::sin_cos(s, theta2 + theta1);
+        let (_, first) = R::libm_sin_cos(s, theta1);
+        let (_, second) = R::libm_sin_cos(s, theta2 + theta1);
         let up = number(1.0).lt(number(0.0) - first - second);
         let reward = R::Lanes::<S>::select(up, number(0.0), number(-1.0));
         Moved { state: [theta1, theta2, theta1_dot, theta2_dot], reward, terminated: up }
@@ -156,7 +156,7 @@ impl Control for Acrobot {
         s: S,
         &[theta1, theta2, theta1_dot, theta2_dot]: &State<R::Lanes<S>>,
     ) -> Seen<R::Lanes<S>> {
-        let ((sine1, cosine1), (sine2, cosine2)) = (R::sin_cos(s, theta1), R::sin_cos(s, theta2));
+        let ((sine1, cosine1), (sine2, cosine2)) = (R::libm_sin_cos(s, theta1), R::libm_sin_cos(s, theta2));
         [cosine1, sine1, cosine2, sine2, theta1_dot, theta2_dot]
     }
 

@@ -1,0 +1,293 @@
+//! The sine and the cosine of the GNU C library (2.28 and later, on CPUs with a fused multiply-add), to the last bit.
+//!
+//! NumPy and CPython hand 64-bit angles to the C library, and a fast arm enlarges the last bit of a sine to anything: whoever
+//! is to repeat a run of theirs needs these functions, not only good ones. Twice the work of [`super::trig`], so only for
+//! rules that need it.
+//!
+//! ```text
+//! near 0    |x| < 0.855: nothing is to be reduced
+//! near pi/2 |x| < 2.426: the distance from pi/2, in two floats
+//! beyond    x = k * pi/2 + high + low, pi/2 in four parts
+//! table     sine and cosine of the multiples of 1/128, each as a sum of two floats; what is left to the angle is at most
+//!           1/256, where short polynomials do, and the sum of all is rounded once
+//! around 0  |high| < 0.126: a sine is a polynomial alone
+//! far       |x| >= 105414351: reduced as in [`super::trig`], which is as exact, but may end in another last bit
+//! ```
+//!
+//! What is fused and what is not is part of the function. The method (Ziv, IBM Accurate Mathematical Library) and its numbers
+//! are published facts; the table is computed here, from its definition.
+
+use super::lanes::{Lanes, Lanes64, Mask, Simd};
+use super::trig;
+
+/// `2^52 + 2^51` and `2^45 + 2^44`: adding them rounds to whole numbers, and to multiples of 1/128.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+const ROUND_128: f64 = 52_776_558_133_248.0;
+/// The bounds of the three reductions.
+const SMALL: f64 = 0.855_468_75;
+const MIDDLE: f64 = f64::from_bits(0x4003_68fd_0000_0000);
+const FAR: f64 = f64::from_bits(0x4199_21fb_0000_0000);
+/// Below, a sine is a polynomial.
+const AROUND_ZERO: f64 = 0.126;
+/// pi/2 in two floats, and less pi/2 in four.
+const HALF_PI: [f64; 2] = [std::f64::consts::FRAC_PI_2, f64::from_bits(0x3c91_a626_3314_5c07)];
+const LESS_HALF_PI: [f64; 4] = [
+    f64::from_bits(0xbff9_21fb_5800_0000),
+    f64::from_bits(0x3e4d_de97_3c00_0000),
+    f64::from_bits(0x3c8c_b3b3_9800_0000),
+    f64::from_bits(0x3acd_747f_23e3_2ed7),
+];
+/// The sine less x, over x^3: around zero, the highest power first, and of what the table leaves.
+const SINE: [f64; 5] = [
+    f64::from_bits(0xbe5a_ddff_c2fc_df59),
+    f64::from_bits(0x3ec7_1de2_7b9a_7ed9),
+    f64::from_bits(0xbf2a_01a0_19db_08b8),
+    f64::from_bits(0x3f81_1111_1111_0ece),
+    f64::from_bits(0xbfc5_5555_5555_5555),
+];
+const SHORT_SINE: [f64; 2] = [f64::from_bits(0x3f81_1110_e829_872f), f64::from_bits(0xbfc5_5555_5555_5515)];
+/// The cosine less one, over x^2.
+const SHORT_COSINE: [f64; 3] =
+    [f64::from_bits(0xbf56_c16b_edd9_e239), f64::from_bits(0x3fa5_5555_5555_5535), -0.5];
+
+/// Sine and cosine of k/128, in rows of (high, low) of the one looked for and (high, low) of its derivative; the sine
+/// first, from row 128 on the cosine. Angles end before row 110.
+static TABLE: [[f64; 4]; 256] = table();
+const ROWS: usize = 110;
+
+const fn table() -> [[f64; 4]; 256] {
+    let mut rows = [[0.0; 4]; 256];
+    let mut k = 0;
+    while k < ROWS {
+        let [sine, cosine] = sums(k as u128);
+        rows[k] = [sine.0, sine.1, cosine.0, cosine.1];
+        rows[k + 128] = [cosine.0, cosine.1, -sine.0, -sine.1];
+        k += 1;
+    }
+    rows
+}
+
+/// Sine and cosine of k/128 by their series, in integers of 120 bits after the point.
+const fn sums(k: u128) -> [(f64, f64); 2] {
+    let (mut sums, mut term, mut n) = ([0u128; 2], 1u128 << 120, 0);
+    while term > 0 {
+        // The cosine takes the even powers.
+        let sum = &mut sums[1 - (n % 2) as usize];
+        *sum = if n % 4 < 2 { *sum + term } else { *sum - term };
+        n += 1;
+        term = term * k / (128 * n);
+    }
+    [in_two(sums[0]), in_two(sums[1])]
+}
+
+const fn in_two(sum: u128) -> (f64, f64) {
+    let unit = f64::from_bits((1023 - 120) << 52);
+    let high = sum as f64;
+    (high * unit, (sum as i128 - high as i128) as f64 * unit)
+}
+
+/// The polynomials of what the table leaves: two factors of the sine less x, and the cosine less one.
+#[inline(always)]
+fn short<L: Simd>(s: L, x: L::F64) -> ([L::F64; 2], L::F64) {
+    let constant = |c: f64| L::F64::splat(s, c);
+    let square = x * x;
+    let p = constant(SHORT_SINE[0]).mul_add(square, constant(SHORT_SINE[1]));
+    let q = constant(SHORT_COSINE[0]).mul_add(square, constant(SHORT_COSINE[1]));
+    ([x * square, p], square * q.mul_add(square, constant(SHORT_COSINE[2])))
+}
+
+/// The square, and the polynomial of a sine around zero less x, over x^3.
+#[inline(always)]
+fn around_zero<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64) {
+    let square = x * x;
+    let mut p = L::F64::splat(s, SINE[0]);
+    for c in &SINE[1..] {
+        p = p.mul_add(square, L::F64::splat(s, *c));
+    }
+    (square, p)
+}
+
+/// Sine and cosine of angles that are all small: what follows from the general way, less what is zero there.
+#[inline(always)]
+fn small<L: Simd>(s: L, angle: L::F64) -> (L::F64, L::F64) {
+    let constant = |c: f64| L::F64::splat(s, c);
+    let x = angle.abs();
+    let biased = x + constant(ROUND_128);
+    let rest = x - (biased - constant(ROUND_128));
+    let ([cube, p], less) = short(s, rest);
+    let (sine, after) = (rest + cube * p, cube.mul_add(p, rest));
+    let row = biased.rows(s, &TABLE);
+    let from_table = row[0] + sine.mul_add(row[2], less.mul_add(row[0], sine.mul_add(row[3], row[1])));
+    let turned = after * constant(-1.0);
+    let cosine = row[2] + turned.mul_add(row[0], less.mul_add(row[2], turned.mul_add(row[1], row[3])));
+    let (square, p) = around_zero(s, x);
+    let around_zero = x + square * (p * x);
+    let found = L::F64::select(x.lt(constant(AROUND_ZERO)), around_zero, from_table);
+    (L::F64::select(angle.has_bit::<63>(), found * constant(-1.0), found), cosine)
+}
+
+/// Sine, or where `is_cosine` the cosine, of `high + low`.
+#[inline(always)]
+fn look_up<L: Simd>(s: L, is_cosine: <L::F64 as Lanes<L>>::Mask, high: L::F64, low: L::F64) -> L::F64 {
+    let constant = |c: f64| L::F64::splat(s, c);
+    let (zero, one) = (constant(0.0), constant(1.0));
+    let sign = L::F64::select(high.has_bit::<63>(), constant(-1.0), one);
+    let (x, low) = (high.abs(), low * sign);
+
+    let biased = x + constant(ROUND_128);
+    let rest = x - (biased - constant(ROUND_128));
+    // A cosine adds up what is left before anything else, a sine last.
+    let sum = rest + low;
+    let rest = L::F64::select(is_cosine, sum, rest);
+    let inner = L::F64::select(is_cosine, sum, low);
+    let outer = L::F64::select(is_cosine, zero, rest);
+    let less_low = L::F64::select(is_cosine, zero, low * constant(-1.0));
+    let ([cube, p], cosine) = short(s, rest);
+    let sine = outer + cube.mul_add(p, inner);
+    let cosine = rest.mul_add(less_low, cosine);
+    let row = (biased + L::F64::select(is_cosine, one, zero)).rows(s, &TABLE);
+    let from_table = row[0] + sine.mul_add(row[2], cosine.mul_add(row[0], sine.mul_add(row[3], row[1])));
+    let (square, p) = around_zero(s, x);
+    let around_zero = x + square.mul_add(p.mul_add(x, low * constant(-0.5)), low);
+    let found = L::F64::select(x.lt(constant(AROUND_ZERO)), around_zero, from_table);
+    L::F64::select(is_cosine, from_table, found * sign)
+}
+
+/// Sine and cosine in 64 bits. NaN of what is not finite.
+#[inline(always)]
+pub fn sin_cos<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64) {
+    let constant = |c: f64| L::F64::splat(s, c);
+    let size = x.abs();
+    let is_small = size.lt(constant(SMALL));
+    if is_small.bits() == all_lanes::<L>() {
+        return small(s, x);
+    }
+    let middle = size.lt(constant(MIDDLE)).and_not(is_small);
+    let (biased, high, low) = reduce(s, x);
+    let biased = L::F64::select(is_small, constant(ROUND), biased);
+    let high = L::F64::select(is_small, x, high);
+    let low = L::F64::select(is_small, constant(0.0), low);
+
+    let (after, after_low) = (constant(HALF_PI[0]) - size, constant(HALF_PI[1]));
+    let sum = after + after_low;
+    let next = biased + constant(1.0);
+
+    let sine = look_up(
+        s,
+        biased.has_bit::<0>().or(middle),
+        L::F64::select(middle, after, high),
+        L::F64::select(middle, after_low, low),
+    );
+    let minus = biased.has_bit::<1>().and_not(middle).or(middle.and(x.has_bit::<63>()));
+    let sine = L::F64::select(minus, sine * constant(-1.0), sine);
+
+    let cosine = look_up(
+        s,
+        next.has_bit::<0>().and_not(middle),
+        L::F64::select(middle, sum, high),
+        L::F64::select(middle, (after - sum) + after_low, low),
+    );
+    let minus = next.has_bit::<1>().and_not(middle);
+    (sine, L::F64::select(minus, cosine * constant(-1.0), cosine))
+}
+
+/// `k` in the last bits of the first, and what `k * pi/2` leaves, in two floats.
+#[inline(always)]
+fn reduce<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64, L::F64) {
+    let constant = |c: f64| L::F64::splat(s, c);
+    let biased = x.mul_add(constant(std::f64::consts::FRAC_2_PI), constant(ROUND));
+    let k = biased - constant(ROUND);
+    let less = LESS_HALF_PI.map(constant);
+    let rest = k.mul_add(less[1], k.mul_add(less[0], x));
+    let shorter = k.mul_add(less[2], rest);
+    let high = k.mul_add(less[3], shorter);
+    let low = k.mul_add(less[2], rest - shorter) + k.mul_add(less[3], shorter - high);
+    if x.abs().lt(constant(FAR)).bits() == all_lanes::<L>() {
+        return (biased, high, low);
+    }
+    trig::reduce_some_far(s, FAR, x, biased, high, low)
+}
+
+#[inline(always)]
+fn all_lanes<L: Simd>() -> u32 {
+    (1 << L::F64::WIDTH) - 1
+}
+
+/// [`sin_cos`] of one number.
+pub fn sin_cos_of(x: f64) -> (f64, f64) {
+    let s = super::scalar::Scalar;
+    let (sine, cosine) = sin_cos(s, <super::scalar::Scalar as Simd>::F64::splat(s, x));
+    let mut out = [[0.0]; 2];
+    sine.store(&mut out[0]);
+    cosine.store(&mut out[1]);
+    (out[0][0], out[1][0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{run, Kernel, Level};
+    use super::*;
+
+    /// Angles of every size that a rule meets, both signs, and what lies at the bounds.
+    fn angles() -> Vec<f64> {
+        let mut angles: Vec<f64> = vec![0.0, -0.0, 1e-300, -1e-300, 5e-324, 1e9, -1e300, f64::INFINITY, f64::NAN];
+        for bound in [AROUND_ZERO, SMALL, MIDDLE, FAR, HALF_PI[0], 2.0 * HALF_PI[0], 2f64.powi(-26)] {
+            angles.extend([bound, bound.next_up(), bound.next_down(), -bound, -bound.next_down()]);
+        }
+        let mut state = 1u64;
+        for top in [0.2, 0.9, 2.5, 10.0, 1e3, 1e8] {
+            for _ in 0..4000 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                angles.push((state >> 11) as f64 / (1u64 << 52) as f64 * top - top);
+            }
+        }
+        angles
+    }
+
+    struct All<'a>(&'a [f64]);
+
+    impl Kernel for All<'_> {
+        type Output = Vec<[u64; 2]>;
+        fn run<S: Simd>(self, s: S) -> Self::Output {
+            let mut all = vec![];
+            for x in self.0.chunks(S::F64::WIDTH) {
+                let (sine, cosine) = sin_cos(s, S::F64::load_or(s, x, 0.0));
+                let mut out = [[0.0; 8]; 2];
+                sine.store(&mut out[0]);
+                cosine.store(&mut out[1]);
+                all.extend((0..x.len()).map(|k| [out[0][k].to_bits(), out[1][k].to_bits()]));
+            }
+            all
+        }
+    }
+
+    #[test]
+    fn every_width_gives_the_same_bits() {
+        let angles = angles();
+        let plain: Vec<_> = angles.iter().map(|x| sin_cos_of(*x)).map(|(a, b)| [a.to_bits(), b.to_bits()]).collect();
+        for level in Level::supported() {
+            assert_eq!(run(level, All(&angles)), plain, "{}", level.name());
+        }
+    }
+
+    #[test]
+    fn they_are_close_to_any_other_librarys() {
+        for x in angles().into_iter().filter(|x| x.is_finite() && x.abs() < FAR) {
+            let (sine, cosine) = sin_cos_of(x);
+            let ulps = |a: f64, b: f64| (a.to_bits() as i64).abs_diff(b.to_bits() as i64);
+            assert!(ulps(sine, x.sin()) <= 1 && ulps(cosine, x.cos()) <= 1, "{x:?}");
+        }
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+    fn they_are_the_c_librarys() {
+        if !is_x86_feature_detected!("fma") {
+            return;
+        }
+        for x in angles().into_iter().filter(|x| x.abs() < FAR) {
+            let (sine, cosine) = sin_cos_of(x);
+            assert_eq!([sine.to_bits(), cosine.to_bits()], [x.sin().to_bits(), x.cos().to_bits()], "{x:?}");
+        }
+    }
+}
