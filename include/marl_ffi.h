@@ -382,7 +382,7 @@ typedef struct marl_step_io {
   uint8_t *terminations;
   // Elements at `terminations`.
   size_t terminations_len;
-  // Receives `(E,)`: 1 where the time limit ended the episode, else 0.
+  // Receives `(E,)`: 1 where the time limit was reached, else 0; both flags may be 1.
   uint8_t *truncations;
   // Elements at `truncations`.
   size_t truncations_len;

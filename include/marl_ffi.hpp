@@ -196,7 +196,7 @@ class step_io {
     // Receives `(E,)`: 1 where the rules ended the episode, else 0.
     step_io &terminations(span<std::uint8_t> flags) { return set(io_.terminations, io_.terminations_len, flags); }
 
-    // Receives `(E,)`: 1 where the time limit ended the episode, else 0.
+    // Receives `(E,)`: 1 where the time limit was reached, else 0; both flags may be 1.
     step_io &truncations(span<std::uint8_t> flags) { return set(io_.truncations, io_.truncations_len, flags); }
 
     // Receives the terminal observation `(E, A, obs)` of each episode that ended.

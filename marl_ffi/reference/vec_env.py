@@ -166,7 +166,7 @@ class ReferenceEngine:
             self._reset_row(int(i), None, options)
         self._clear(resting)
         limit = self.spec["max_episode_steps"]
-        out.truncations[:] = False if limit is None else (lives.clock >= limit) & ~out.terminations
+        out.truncations[:] = False if limit is None else lives.clock >= limit
         out.truncations[resting] = False
         self._show(None)
         self._end(np.flatnonzero(out.terminations | out.truncations), options)

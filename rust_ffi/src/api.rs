@@ -101,7 +101,7 @@ pub struct Step<'a> {
     pub rewards: Array<'a>,
     /// `(num_envs,)`: 1 where the rules ended the episode.
     pub terminations: &'a [u8],
-    /// `(num_envs,)`: 1 where the time limit ended it.
+    /// `(num_envs,)`: 1 where the time limit was reached; both may be 1.
     pub truncations: &'a [u8],
     /// Like observations: the last ones of the episodes that ended in this step.
     pub final_observations: Array<'a>,

@@ -1,6 +1,6 @@
 /*
- * CartPole as a plug-in, to the last bit the CartPole-v1 of the engine in float64: same sine and cosine, same order of
- * operations. Compile with -ffp-contract=off.
+ * CartPole as a plug-in, to the last bit the CartPole-v1 of the engine in float64: same order of operations, and where
+ * the C library is GNU's, same sine and cosine. Compile with -ffp-contract=off.
  *
  * It registers test.CartPole-v1, and test.CartPoleAlone-v1, the same without the promise to be thread-safe and with
  * its state in private memory.
@@ -36,39 +36,6 @@ static double *numbers_of(const marl_plugin_rows *rows, size_t row, int number) 
     return (double *)rows->columns[number] + row;
 }
 
-/* The polynomials of FDLIBM, and a reduction for angles of up to 1024, as the engine evaluates them. */
-static void sine_and_cosine(double angle, double *sine, double *cosine) {
-    const double round = 6755399441055744.0, two_over_pi = 6.36619772367581382433e-01;
-    double k = 0, x = angle, y = 0, z, w, r, v, half, s, c;
-    if (fabs(angle) > 7.85398163397448278999e-01) {
-        double t, u, rest;
-        k = (angle * two_over_pi + round) - round;
-        t = angle - k * 1.57079632673412561417e+00;
-        u = k * 6.07710050630396597660e-11;
-        rest = t - u;
-        c = k * 2.02226624879595063154e-21 - ((t - rest) - u);
-        x = rest - c;
-        y = (rest - x) - c;
-    }
-    z = x * x;
-    w = z * z;
-    r = (8.33333333332248946124e-03 + z * (-1.98412698298579493134e-04 + z * 2.75573137070700676789e-06)) +
-        (z * w) * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10);
-    v = z * x;
-    s = x - ((z * (0.5 * y - v * r) - y) - v * -1.66666666666666324348e-01);
-    r = z * (4.16666666666666019037e-02 + z * (-1.38888888888741095749e-03 + z * 2.48015872894767294178e-05)) +
-        (w * w) * (-2.75573143513906633035e-07 + z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11));
-    half = 0.5 * z;
-    w = 1.0 - half;
-    c = w + (((1.0 - w) - half) + (z * r - x * y));
-    switch ((long)k & 3) {
-        case 0: *sine = s, *cosine = c; break;
-        case 1: *sine = c, *cosine = -s; break;
-        case 2: *sine = -s, *cosine = -c; break;
-        default: *sine = -c, *cosine = s; break;
-    }
-}
-
 static int32_t check(const marl_plugin_rows *rows) {
     if (rows->options[0] <= rows->options[1]) return 0;
     snprintf(rows->message, rows->message_size, "low: expected at most high (%g)", rows->options[1]);
@@ -96,7 +63,8 @@ static int32_t step(const marl_plugin_rows *rows) {
         double *theta = numbers_of(rows, row, THETA), *theta_dot = numbers_of(rows, row, THETA_DOT);
         double force = actions[row] == 1 ? 10.0 : -10.0, sine, cosine, push, theta_acc, x_acc, v, omega;
         uint8_t fallen;
-        sine_and_cosine(*theta, &sine, &cosine);
+        sine = sin(*theta);
+        cosine = cos(*theta);
         push = (force + pole * (*theta_dot * *theta_dot) * sine) / total;
         theta_acc = (9.8 * sine - cosine * push) / (0.5 * (4.0 / 3.0 - (0.1 * (cosine * cosine)) / total));
         x_acc = push - (pole * theta_acc * cosine) / total;

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..config import Reader
-from ..trig import sincos
+from ..libm import libm_sincos
 from .base import Array, ClassicEnvironment, State, discrete
 
 GRAVITY = 9.8
@@ -67,7 +67,7 @@ class CartPole(ClassicEnvironment):
         x, x_dot, theta, theta_dot = (state[name] for name in ("x", "x_dot", "theta", "theta_dot"))
         tau, total, pole, length = real(TAU), real(TOTAL_MASS), real(POLE_MASS_LENGTH), real(LENGTH)
         force = np.where(actions == 1, real(FORCE), real(-FORCE))
-        sine, cosine = sincos(theta)
+        sine, cosine = libm_sincos(theta)
 
         push = (force + pole * (theta_dot * theta_dot) * sine) / total
         inertia = length * (real(4.0 / 3.0) - real(MASS_POLE) * (cosine * cosine) / total)

@@ -2,7 +2,7 @@
 //! that happens in one block depends on another.
 
 use super::actions::{ActionRule, Actions};
-use super::columns::{try_room, try_vec, Columns, Dtype};
+use super::columns::{try_room, try_vec, Columns, Dtype, Element};
 use super::draws;
 use super::error::{Error, Result, Status};
 use super::rng::Pcg64;
@@ -136,7 +136,8 @@ impl Block {
     pub fn new<E: Environment>(env: &E, first: usize, rows: usize) -> Result<Self> {
         let spec = env.spec();
         let kinds = spec.columns.iter().map(|column| (column.dtype, column.width()));
-        let mut state = Columns::new(rows, kinds)?;
+        let behind = std::iter::repeat_n((E::Reward::DTYPE, 1), env.columns_behind());
+        let mut state = Columns::new(rows, kinds.chain(behind))?;
         env.initialise(&mut state, rows);
         Ok(Block {
             first,

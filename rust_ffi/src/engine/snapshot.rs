@@ -145,6 +145,7 @@ pub fn load<E: Environment>(venv: &mut VecEnv<E>, bytes: &[u8]) -> Result<()> {
             let own = &bytes[block.first * row_bytes..(block.first + block.rows) * row_bytes];
             block.state.bytes_mut(k).0.copy_from_slice(own);
         }
+        venv.env.forget(&mut block.state);
         for row in 0..block.rows {
             let saved = read_row(&mut reader, agents).ok_or_else(short)?;
             block.phases[row] = saved.phase;

@@ -55,7 +55,7 @@ impl<'a, R: Real> Tally<'a, R> {
         let mut some_done = 0;
         for ((truncated, terminated), clock) in truncated.iter_mut().zip(terminated).zip(clocks) {
             *clock = clock.wrapping_add(1);
-            *truncated = u8::from(*clock >= self.limit) & !*terminated & 1;
+            *truncated = u8::from(*clock >= self.limit);
             some_done |= *truncated | *terminated;
         }
         *self.some_done |= some_done != 0;

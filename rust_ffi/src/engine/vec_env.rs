@@ -71,6 +71,15 @@ pub trait Environment: Send + Sync + Sized + 'static {
     /// Memory for steps of up to `rows` environments, whichever they are, one block after the other; an error where it
     /// cannot be had, for a step has no error for that.
     fn scratch(&self, rows: usize) -> Result<Self::Scratch>;
+    /// Number of columns of floats of the reward's type behind those of the specification: what is kept of a state to save
+    /// work. Nobody outside sees them.
+    fn columns_behind(&self) -> usize {
+        0
+    }
+    /// States were written from outside: what is kept of them holds no longer.
+    fn forget(&self, state: &mut Columns) {
+        let _ = state;
+    }
     /// Gives columns their first content, before any reset.
     fn initialise(&self, state: &mut Columns, rows: usize) {
         let _ = (state, rows);
@@ -648,6 +657,7 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
                 let from = &values[(block.first + row) * row_bytes..][..row_bytes];
                 to[row * row_bytes..][..row_bytes].copy_from_slice(from);
             }
+            self.env.forget(&mut block.state);
         }
         Ok(())
     }

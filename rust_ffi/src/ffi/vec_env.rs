@@ -73,7 +73,7 @@ pub struct marl_step_io {
     pub terminations: *mut u8,
     /// Elements at `terminations`.
     pub terminations_len: usize,
-    /// Receives `(E,)`: 1 where the time limit ended the episode, else 0.
+    /// Receives `(E,)`: 1 where the time limit was reached, else 0; both flags may be 1.
     pub truncations: *mut u8,
     /// Elements at `truncations`.
     pub truncations_len: usize,

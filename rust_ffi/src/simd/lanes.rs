@@ -95,6 +95,8 @@ pub trait Real:
     const PARTS: usize;
     /// The first `PARTS` registers as one of 32-bit floats.
     fn narrow<S: Simd>(s: S, parts: [Self::Lanes<S>; 2]) -> S::F32;
+    /// A register of 32-bit lanes as `PARTS` of this precision.
+    fn part<S: Simd>(s: S, x: S::F32) -> [Self::Lanes<S>; 2];
     /// Widens a register to two of 64-bit lanes; of 64-bit lanes, the first is the register itself.
     fn widen<S: Simd>(s: S, x: Self::Lanes<S>) -> [S::F64; 2];
     /// The first elements of `from`, which has as many as there are lanes, rounded to this precision.
@@ -141,6 +143,10 @@ impl Real for f32 {
     #[inline(always)]
     fn narrow<S: Simd>(_: S, parts: [S::F32; 2]) -> S::F32 {
         parts[0]
+    }
+    #[inline(always)]
+    fn part<S: Simd>(_: S, x: S::F32) -> [S::F32; 2] {
+        [x; 2]
     }
     #[inline(always)]
     fn widen<S: Simd>(s: S, x: S::F32) -> [S::F64; 2] {
@@ -248,6 +254,10 @@ impl Real for f64 {
     #[inline(always)]
     fn narrow<S: Simd>(s: S, parts: [S::F64; 2]) -> S::F32 {
         s.join(parts[0], parts[1])
+    }
+    #[inline(always)]
+    fn part<S: Simd>(s: S, x: S::F32) -> [S::F64; 2] {
+        s.split(x)
     }
     #[inline(always)]
     fn widen<S: Simd>(_: S, x: S::F64) -> [S::F64; 2] {

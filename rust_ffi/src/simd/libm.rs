@@ -47,8 +47,7 @@ const SINE: [f64; 5] = [
 ];
 const SHORT_SINE: [f64; 2] = [f64::from_bits(0x3f81_1110_e829_872f), f64::from_bits(0xbfc5_5555_5555_5515)];
 /// The cosine less one, over x^2.
-const SHORT_COSINE: [f64; 3] =
-    [f64::from_bits(0xbf56_c16b_edd9_e239), f64::from_bits(0x3fa5_5555_5555_5535), -0.5];
+const SHORT_COSINE: [f64; 3] = [f64::from_bits(0xbf56_c16b_edd9_e239), f64::from_bits(0x3fa5_5555_5555_5535), -0.5];
 
 /// Sine and cosine of k/128, in rows of (high, low) of the one looked for and (high, low) of its derivative; the sine
 /// first, from row 128 on the cosine. Angles end before row 110.

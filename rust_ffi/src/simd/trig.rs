@@ -100,8 +100,11 @@ pub fn sin_cos<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64) {
     let y0 = r - c;
     let y1 = (r - y0) - c;
     let near = x.abs().le(constant(NEAR));
-    let (biased, y0, y1) =
-        if near.bits() == all_lanes::<L>() { (biased, y0, y1) } else { reduce_some_far(s, NEAR.next_up(), x, biased, y0, y1) };
+    let (biased, y0, y1) = if near.bits() == all_lanes::<L>() {
+        (biased, y0, y1)
+    } else {
+        reduce_some_far(s, NEAR.next_up(), x, biased, y0, y1)
+    };
     let (sine, cosine) = kernels(s, y0, y1);
     quadrant(s, biased, sine, cosine)
 }

@@ -1,7 +1,7 @@
 //! `Acrobot-v1`: swing a two-link arm up by the joint between the links. After Sutton (1996), in Gymnasium's form.
 //! Masses, lengths and moments of inertia of both links are 1, their centres in the middle.
 
-use super::control::{clip, constant, uniform, Choice, Control, Moved, Row, Seen, State};
+use super::control::{clip, constant, uniform, Ahead, Choice, Control, Moved, Row, Seen, State};
 use crate::engine::config::Config;
 use crate::engine::error::Result;
 use crate::simd::{trig, Lanes, Mask, Real, Simd};
@@ -120,7 +120,7 @@ impl Control for Acrobot {
         &self,
         s: S,
         start: State<R::Lanes<S>>,
-        _turned: [R::Lanes<S>; 2],
+        _ahead: Ahead<R::Lanes<S>>,
         action: R::Lanes<S>,
         _single: bool,
     ) -> Moved<S, R> {

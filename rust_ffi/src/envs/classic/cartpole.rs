@@ -1,6 +1,6 @@
 //! `CartPole-v1`: balance a pole on a cart. After Barto, Sutton and Anderson (1983), in Gymnasium's form.
 
-use super::control::{constant, uniform, Choice, Control, Moved, Row, Seen, State};
+use super::control::{constant, uniform, Ahead, Choice, Control, Moved, Row, Seen, State};
 use crate::engine::config::Config;
 use crate::engine::error::Result;
 use crate::simd::{Lanes, Mask, Real, Simd};
@@ -80,10 +80,16 @@ impl Control for CartPole {
         drawn.map(|x| uniform(x, options))
     }
 
-    const TURNS: bool = true;
+    const AHEAD: usize = 2;
     #[inline(always)]
     fn angle<S: Simd, R: Real>(&self, _: S, &[_, _, theta, _]: &State<R::Lanes<S>>) -> R::Lanes<S> {
         theta
+    }
+
+    /// The sine and the cosine of the pole's angle.
+    #[inline(always)]
+    fn ahead<S: Simd, R: Real>(&self, s: S, theta: R::Lanes<S>, _action: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
+        R::libm_sin_cos(s, theta).into()
     }
 
     #[inline(always)]
@@ -91,7 +97,7 @@ impl Control for CartPole {
         &self,
         s: S,
         [x, x_dot, theta, theta_dot]: State<R::Lanes<S>>,
-        [sine, cosine]: [R::Lanes<S>; 2],
+        [sine, cosine]: Ahead<R::Lanes<S>>,
         action: R::Lanes<S>,
         _single: bool,
     ) -> Moved<S, R> {

@@ -10,7 +10,7 @@
 //!   the angle of the slope, three times the position, has 32 bits for every narrow state;
 //! * the pull on the car, force and slope together, is rounded term by term for a 32-bit action, unless replaced.
 
-use super::control::{clip, constant, uniform, Choice, Control, Moved, Row, Seen, State};
+use super::control::{clip, constant, uniform, Ahead, Choice, Control, Moved, Row, Seen, State};
 use super::mountain_car::{goal_velocity, COLUMNS, HIGH, LOW, MAX_SPEED, OBSERVED, OPTIONS};
 use crate::engine::config::Config;
 use crate::engine::error::Result;
@@ -26,12 +26,6 @@ const GRAVITY: f64 = 0.0025;
 pub struct ContinuousMountainCar {
     /// Least velocity at the goal, m per step.
     pub goal_velocity: f64,
-}
-
-/// Where the state is of 32 bits; in 32-bit lanes, everywhere.
-#[inline(always)]
-fn is_narrow<S: Simd, R: Real>(position: R::Lanes<S>, velocity: R::Lanes<S>) -> <R::Lanes<S> as Lanes<S>>::Mask {
-    position.eq(R::through_f32(position)).and(velocity.eq(R::through_f32(velocity)))
 }
 
 impl Control for ContinuousMountainCar {
@@ -63,39 +57,46 @@ impl Control for ContinuousMountainCar {
         [uniform(drawn[0], options), 0.0, 0.0, 0.0]
     }
 
-    const TURNS: bool = true;
+    const AHEAD: usize = 2;
     #[inline(always)]
-    fn angle<S: Simd, R: Real>(&self, s: S, &[position, velocity, ..]: &State<R::Lanes<S>>) -> R::Lanes<S> {
-        let angle = constant::<S, R>(s, 3.0) * position;
-        R::Lanes::<S>::select(is_narrow::<S, R>(position, velocity), R::through_f32(angle), angle)
+    fn angle<S: Simd, R: Real>(&self, s: S, state: &State<R::Lanes<S>>) -> R::Lanes<S> {
+        let angle = constant::<S, R>(s, 3.0) * state[0];
+        R::Lanes::<S>::select(self.is_narrow::<S, R>(s, state), R::through_f32(angle), angle)
+    }
+
+    /// What the slope takes from the velocity, and what it and a bound of the force change.
+    #[inline(always)]
+    fn ahead<S: Simd, R: Real>(&self, s: S, angle: R::Lanes<S>, action: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
+        let number = |x: f64| constant::<S, R>(s, x);
+        let slope = number(GRAVITY) * R::sin_cos(s, angle).1;
+        let bound = R::Lanes::<S>::select(action.lt(number(0.0)), number(-POWER), number(POWER));
+        [slope, bound - slope]
     }
 
     #[inline(always)]
     fn step<S: Simd, R: Real>(
         &self,
         s: S,
-        [position, velocity, ..]: State<R::Lanes<S>>,
-        [_, cosine]: [R::Lanes<S>; 2],
+        state @ [position, velocity, ..]: State<R::Lanes<S>>,
+        [slope, bounded]: Ahead<R::Lanes<S>>,
         action: R::Lanes<S>,
         single: bool,
     ) -> Moved<S, R> {
         let number = |x: f64| constant::<S, R>(s, x);
         let select = R::Lanes::<S>::select;
         let zero = number(0.0);
-        let narrow = is_narrow::<S, R>(position, velocity);
+        let narrow = self.is_narrow::<S, R>(s, &state);
         let replaced = number(1.0).lt(action.abs());
         let is_single = if single { narrow } else { narrow.and(replaced) };
         let round = |x: R::Lanes<S>| select(is_single, R::through_f32(x), x);
         let bound = |x: f64| round(number(x));
 
-        let force = clip(action, number(-1.0), number(1.0));
-        let slope = number(GRAVITY) * cosine;
-        let mut pull = force * number(POWER) - slope;
-        if single {
-            let power = R::through_f32(number(POWER));
-            let rounded = R::through_f32(R::through_f32(force * power) - R::through_f32(slope));
-            pull = select(replaced, pull, rounded);
-        }
+        let force = if single {
+            R::through_f32(R::through_f32(action * R::through_f32(number(POWER))) - R::through_f32(slope))
+        } else {
+            action * number(POWER) - slope
+        };
+        let pull = select(replaced, bounded, force);
         let fast = round(velocity + round(pull));
         let velocity = clip(fast, bound(-MAX_SPEED), bound(MAX_SPEED));
         // A velocity at its bound is a Python number, too, and added to a position of 32 bits.
@@ -107,8 +108,22 @@ impl Control for ContinuousMountainCar {
         let velocity = select(hits, zero, velocity);
         let terminated = bound(GOAL).le(position).and(bound(self.goal_velocity).le(velocity));
         let prize = select(terminated, number(100.0), zero);
-        let reward = prize - action * action * number(0.1);
-        Moved { state: [R::through_f32(position), R::through_f32(velocity), zero, zero], reward, terminated }
+        Moved { state: [R::through_f32(position), R::through_f32(velocity), zero, zero], reward: prize, terminated }
+    }
+
+    #[inline(always)]
+    fn charged<S: Simd, R: Real>(&self, s: S, reward: R::Lanes<S>, action: R::Lanes<S>) -> R::Lanes<S> {
+        reward - action * action * constant::<S, R>(s, 0.1)
+    }
+
+    const NARROWS: bool = true;
+    #[inline(always)]
+    fn is_narrow<S: Simd, R: Real>(
+        &self,
+        _: S,
+        &[position, velocity, ..]: &State<R::Lanes<S>>,
+    ) -> <R::Lanes<S> as Lanes<S>>::Mask {
+        position.eq(R::through_f32(position)).and(velocity.eq(R::through_f32(velocity)))
     }
 
     #[inline(always)]

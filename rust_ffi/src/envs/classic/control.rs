@@ -9,6 +9,10 @@ use serde_json::{Map, Value};
 pub const MOST_STATE: usize = 4;
 /// The numbers of a state, one per column; what a shorter state leaves over is ignored.
 pub type State<T> = [T; MOST_STATE];
+/// Most numbers that are found ahead of a step.
+pub(super) const MOST_AHEAD: usize = 2;
+/// What is found ahead of a step, likewise.
+pub type Ahead<T> = [T; MOST_AHEAD];
 /// What is seen, likewise.
 pub type Seen<T> = [T; MOST_COLUMNS];
 
@@ -78,23 +82,42 @@ pub trait Control: Clone + Send + Sync + Sized + 'static {
     const DRAWS: usize;
     /// The state at the start of an episode, from numbers that are uniform in [0, 1).
     fn start(&self, drawn: State<f64>, options: [f64; 2]) -> State<f64>;
-    /// Whether a step needs a sine or cosine of [`Control::angle`].
-    const TURNS: bool = false;
-    /// The angle whose sine and cosine a step needs. They are found beforehand.
+    /// How many numbers a step needs that take long to find, sines for the most part: at most [`MOST_AHEAD`].
+    const AHEAD: usize = 0;
+    /// The angle from which those numbers follow.
     #[inline(always)]
     fn angle<S: Simd, R: Real>(&self, _: S, state: &State<R::Lanes<S>>) -> R::Lanes<S> {
         state[0]
     }
-    /// One step. `turned` is the sine and cosine of the angle, if any; `single` tells that the caller's actions are 32-bit
-    /// floats.
+    /// Those numbers. They are found in a loop of their own.
+    #[inline(always)]
+    fn ahead<S: Simd, R: Real>(&self, _: S, angle: R::Lanes<S>, _action: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
+        [angle; MOST_AHEAD]
+    }
+    /// Where the first number ahead of a step stands among what was seen after the step before, if it does.
+    const SEEN_AHEAD: Option<usize> = None;
+    /// One step. `single` tells that the caller's actions are 32-bit floats.
     fn step<S: Simd, R: Real>(
         &self,
         s: S,
         state: State<R::Lanes<S>>,
-        turned: [R::Lanes<S>; 2],
+        ahead: Ahead<R::Lanes<S>>,
         action: R::Lanes<S>,
         single: bool,
     ) -> Moved<S, R>;
+    /// A reward less what the action costs.
+    #[inline(always)]
+    fn charged<S: Simd, R: Real>(&self, _: S, reward: R::Lanes<S>, _action: R::Lanes<S>) -> R::Lanes<S> {
+        reward
+    }
+    /// Whether a step of 64 bits, of states that are narrow and actions of 32 bits, rounds to 32 bits throughout but for
+    /// what is found ahead.
+    const NARROWS: bool = false;
+    /// Which states are narrow: floats of 32 bits.
+    #[inline(always)]
+    fn is_narrow<S: Simd, R: Real>(&self, s: S, _: &State<R::Lanes<S>>) -> <R::Lanes<S> as Lanes<S>>::Mask {
+        R::Lanes::<S>::none(s)
+    }
     /// What is seen of a state.
     fn observe<S: Simd, R: Real>(&self, s: S, state: &State<R::Lanes<S>>) -> Seen<R::Lanes<S>>;
     /// Whether the first observation of an episode is evaluated otherwise; see [`Control::see_first`].

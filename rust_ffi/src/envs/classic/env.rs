@@ -1,7 +1,7 @@
 //! An environment of the engine, made of the rules of a [`Control`].
 #![allow(clippy::needless_range_loop)] // in lanes, iterators would not all be inlined
 
-use super::control::{Choice, Control, State, MOST_STATE};
+use super::control::{Choice, Control, State, MOST_AHEAD, MOST_STATE};
 use crate::engine::actions::Actions;
 use crate::engine::columns::{try_vec, Columns, Dtype, Element};
 use crate::engine::config::{kind, Config};
@@ -159,6 +159,16 @@ impl<G: Control, R: Real + Element> Environment for Classic<G, R> {
         G::NANOSECONDS
     }
 
+    fn columns_behind(&self) -> usize {
+        usize::from(G::SEEN_AHEAD.is_some())
+    }
+
+    fn forget(&self, state: &mut Columns) {
+        if G::SEEN_AHEAD.is_some() {
+            state.get_mut::<R>(G::COLUMNS.len()).fill(R::NAN);
+        }
+    }
+
     fn check_options(&self, options: &Value) -> Result<()> {
         read_options::<G, R>(options).map(|_| ())
     }
@@ -222,6 +232,9 @@ impl<G: Control, R: Real + Element> Classic<G, R> {
         for k in 0..G::COLUMNS.len() {
             columns[k][row] = R::from_f64(start[k]);
         }
+        if G::SEEN_AHEAD.is_some() {
+            columns[G::COLUMNS.len()][row] = R::NAN;
+        }
     }
 
     #[inline(always)]
@@ -270,12 +283,11 @@ const TILE: usize = 256;
 pub struct Tile<R> {
     /// Actions in working precision.
     played: [R; TILE],
-    sines: [R; TILE],
-    cosines: [R; TILE],
+    ahead: [[R; TILE]; MOST_AHEAD],
 }
 
 impl<R: Real> Tile<R> {
-    const ZERO: Self = Tile { played: [R::ZERO; TILE], sines: [R::ZERO; TILE], cosines: [R::ZERO; TILE] };
+    const ZERO: Self = Tile { played: [R::ZERO; TILE], ahead: [[R::ZERO; TILE]; MOST_AHEAD] };
 }
 
 impl<G: Control, R: Real + Element> Kernel for Step<'_, '_, '_, G, R> {
@@ -288,38 +300,132 @@ impl<G: Control, R: Real + Element> Kernel for Step<'_, '_, '_, G, R> {
         // A copy: the compiler knows that no array holds it.
         let game = self.env.game.clone();
         let Turn { rows, state, scratch, actions, mut tally, observations, .. } = self.turn;
-        let Some(Tile { played, sines, cosines }) = scratch.first_mut() else { return };
+        let Some(Tile { played, ahead }) = scratch.first_mut() else { return };
         let mut columns = state.first_mut::<R, MOST_STATE>();
         let single = actions.dtype() == Dtype::Float32;
-        let width = R::Lanes::<S>::WIDTH;
-        let load = |from: &[R]| R::Lanes::<S>::load_or(s, from, R::ZERO);
         for first in (0..rows).step_by(TILE) {
             let tile = first..(first + TILE).min(rows);
             read_actions(actions.slice(tile.clone()), played);
-            let columns = columns.each_mut().map(|column| column.get_mut(tile.clone()).unwrap_or_default());
-            if G::TURNS {
-                simd::for_registers!(tile.len(), width, |range| {
-                    let angle = game.angle::<S, R>(s, &load_state::<S, G, R>(s, &columns, range.clone()));
-                    let (sine, cosine) = R::sin_cos(s, angle);
-                    sine.store(&mut sines[range.clone()]);
-                    cosine.store(&mut cosines[range]);
+            let mut columns = columns.each_mut().map(|column| column.get_mut(tile.clone()).unwrap_or_default());
+            // What is seen has a column of its own behind those of the state.
+            let seen_ahead = match G::SEEN_AHEAD {
+                Some(_) => std::mem::take(&mut columns[G::COLUMNS.len()]),
+                None => &mut [],
+            };
+            let mut narrow = G::NARROWS && R::PARTS == 2 && single;
+            if G::NARROWS {
+                simd::for_registers!(tile.len(), R::Lanes::<S>::WIDTH, |range| {
+                    let state = load_state::<S, G, R>(s, &columns, range.clone());
+                    narrow &= game.is_narrow::<S, R>(s, &state).bits() == all_lanes::<S, R>();
+                    game.angle::<S, R>(s, &state).store(&mut ahead[0][range]);
                 });
             }
-            let (rewards, terminated) = (&mut tally.rewards[tile.clone()], &mut tally.terminated[tile.clone()]);
-            simd::for_registers!(tile.len(), width, |range| {
-                let state = load_state::<S, G, R>(s, &columns, range.clone());
-                let turned = [load(&sines[range.clone()]), load(&cosines[range.clone()])];
-                let moved = game.step::<S, R>(s, state, turned, load(&played[range.clone()]), single);
-                for k in 0..G::COLUMNS.len() {
-                    moved.state[k].store(&mut columns[k][range.clone()]);
+            simd::for_registers!(if G::AHEAD == 0 { 0 } else { tile.len() }, R::Lanes::<S>::WIDTH, |range| {
+                let seen = match G::SEEN_AHEAD {
+                    Some(_) => R::Lanes::<S>::load_or(s, &seen_ahead[range.clone()], R::ZERO),
+                    None => R::Lanes::<S>::splat(s, R::NAN),
+                };
+                if seen.eq(seen).bits() != all_lanes::<S, R>() {
+                    let angle = match G::NARROWS {
+                        true => R::Lanes::<S>::load_or(s, &ahead[0][range.clone()], R::ZERO),
+                        false => game.angle::<S, R>(s, &load_state::<S, G, R>(s, &columns, range.clone())),
+                    };
+                    let action = R::Lanes::<S>::load_or(s, &played[range.clone()], R::ZERO);
+                    let found = game.ahead::<S, R>(s, angle, action);
+                    if G::SEEN_AHEAD.is_some() {
+                        found[0].store(&mut seen_ahead[range.clone()]);
+                    } else {
+                        for k in 0..G::AHEAD {
+                            found[k].store(&mut ahead[k][range.clone()]);
+                        }
+                    }
                 }
-                moved.reward.store(&mut rewards[range.clone()]);
-                moved.terminated.store_flags(&mut terminated[range]);
             });
-            observe(s, &game, &columns, &mut observations[tile.start * G::SEEN..tile.end * G::SEEN]);
+            let first_ahead = if G::SEEN_AHEAD.is_some() { &*seen_ahead } else { &ahead[0] };
+            let plan = Plan { game: &game, actions: &*played, ahead: [first_ahead, &ahead[1]], single };
+            let (rewards, terminated) = (&mut tally.rewards[tile.clone()], &mut tally.terminated[tile.clone()]);
+            if narrow {
+                plan.step_narrow(s, &mut columns, rewards, terminated);
+            } else {
+                plan.step(s, &mut columns, rewards, terminated);
+            }
+            let out = &mut observations[tile.start * G::SEEN..tile.end * G::SEEN];
+            observe(s, &game, &columns, out, seen_ahead);
             tally.count(tile);
         }
     }
+}
+
+#[inline(always)]
+fn all_lanes<S: Simd, R: Real>() -> u32 {
+    ((1_u64 << R::Lanes::<S>::WIDTH) - 1) as u32
+}
+
+/// What is to happen to the rows of a tile.
+struct Plan<'a, G, R> {
+    game: &'a G,
+    actions: &'a [R],
+    ahead: [&'a [R]; MOST_AHEAD],
+    single: bool,
+}
+
+impl<G: Control, R: Real> Plan<'_, G, R> {
+    #[inline(always)]
+    fn step<S: Simd>(&self, s: S, columns: &mut [&mut [R]; MOST_STATE], rewards: &mut [R], terminated: &mut [u8]) {
+        simd::for_registers!(rewards.len(), R::Lanes::<S>::WIDTH, |range| {
+            let state = load_state::<S, G, R>(s, columns, range.clone());
+            let mut ahead = [R::Lanes::<S>::splat(s, R::ZERO); MOST_AHEAD];
+            for k in 0..G::AHEAD {
+                ahead[k] = R::Lanes::<S>::load_or(s, &self.ahead[k][range.clone()], R::ZERO);
+            }
+            let action = R::Lanes::<S>::load_or(s, &self.actions[range.clone()], R::ZERO);
+            let moved = self.game.step::<S, R>(s, state, ahead, action, self.single);
+            for k in 0..G::COLUMNS.len() {
+                moved.state[k].store(&mut columns[k][range.clone()]);
+            }
+            self.game.charged::<S, R>(s, moved.reward, action).store(&mut rewards[range.clone()]);
+            moved.terminated.store_flags(&mut terminated[range]);
+        });
+    }
+
+    /// The same in 32-bit lanes, twice as many, where those of 64 bits would only be rounded.
+    #[inline(always)]
+    fn step_narrow<S: Simd>(
+        &self,
+        s: S,
+        columns: &mut [&mut [R]; MOST_STATE],
+        rewards: &mut [R],
+        terminated: &mut [u8],
+    ) {
+        simd::for_registers!(rewards.len(), S::F32::WIDTH, |range| {
+            let middle = (range.start + R::Lanes::<S>::WIDTH).min(range.end);
+            let halves = [range.start..middle, middle..range.end];
+            let mut state = [S::F32::splat(s, 0.0); MOST_STATE];
+            for k in 0..G::COLUMNS.len() {
+                state[k] = R::narrow(s, load_halves(s, columns[k], &halves));
+            }
+            let mut ahead = [S::F32::splat(s, 0.0); MOST_AHEAD];
+            for k in 0..G::AHEAD {
+                ahead[k] = R::narrow(s, load_halves(s, self.ahead[k], &halves));
+            }
+            let actions = load_halves::<S, R>(s, self.actions, &halves);
+            let moved = self.game.step::<S, f32>(s, state, ahead, R::narrow(s, actions), true);
+            let reward = R::part(s, moved.reward);
+            for half in 0..2 {
+                let range = halves[half].clone();
+                for k in 0..G::COLUMNS.len() {
+                    R::part(s, moved.state[k])[half].store(&mut columns[k][range.clone()]);
+                }
+                self.game.charged::<S, R>(s, reward[half], actions[half]).store(&mut rewards[range]);
+            }
+            moved.terminated.store_flags(&mut terminated[range]);
+        });
+    }
+}
+
+#[inline(always)]
+fn load_halves<S: Simd, R: Real>(s: S, from: &[R], [low, high]: &[Range<usize>; 2]) -> [R::Lanes<S>; 2] {
+    [R::Lanes::<S>::load_or(s, &from[low.clone()], R::ZERO), R::Lanes::<S>::load_or(s, &from[high.clone()], R::ZERO)]
 }
 
 #[inline(always)]
@@ -335,13 +441,14 @@ fn load_state<S: Simd, G: Control, R: Real>(
     state
 }
 
-/// Writes what is seen of the rows of some columns.
+/// Writes what is seen of the rows of some columns, and to `ahead`, if it has room, what the next step needs of it.
 #[inline(always)]
 fn observe<S: Simd, G: Control, R: Real>(
     s: S,
     game: &G,
     columns: &[impl std::ops::Deref<Target = [R]>; MOST_STATE],
     out: &mut [f32],
+    ahead: &mut [R],
 ) {
     let rows = out.len() / G::SEEN;
     simd::for_registers!(rows, S::F32::WIDTH, |range| {
@@ -349,7 +456,10 @@ fn observe<S: Simd, G: Control, R: Real>(
         for part in 0..R::PARTS {
             let start = range.start + part * R::Lanes::<S>::WIDTH;
             let rows = start.min(range.end)..(start + R::Lanes::<S>::WIDTH).min(range.end);
-            parts[part] = game.observe::<S, R>(s, &load_state::<S, G, R>(s, columns, rows));
+            parts[part] = game.observe::<S, R>(s, &load_state::<S, G, R>(s, columns, rows.clone()));
+            if let (Some(k), Some(ahead)) = (G::SEEN_AHEAD, ahead.get_mut(rows)) {
+                parts[part][k].store(ahead);
+            }
         }
         let mut seen = [S::F32::splat(s, 0.0); MOST_COLUMNS];
         for k in 0..G::SEEN {
@@ -380,7 +490,13 @@ impl<G: Control, R: Real + Element> Kernel for Observe<'_, G, R> {
     fn run<S: Simd>(self, s: S) {
         let columns = self.state.first::<R, MOST_STATE>();
         let rows = self.rows.clone();
-        observe(s, &self.env.game, &columns.map(|column| column.get(rows.clone()).unwrap_or_default()), self.out);
+        observe(
+            s,
+            &self.env.game,
+            &columns.map(|column| column.get(rows.clone()).unwrap_or_default()),
+            self.out,
+            &mut [],
+        );
         if G::SEES_FIRST {
             for (row, out) in self.rows.zip(self.out.chunks_exact_mut(G::SEEN)) {
                 self.env.retouch(&columns, self.clock, row, out);

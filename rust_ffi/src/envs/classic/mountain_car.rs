@@ -1,6 +1,6 @@
 //! `MountainCar-v0`: rock a weak car out of a valley. After Moore (1990), in Gymnasium's form.
 
-use super::control::{clip, constant, uniform, Choice, Control, Moved, Row, Seen, State};
+use super::control::{clip, constant, uniform, Ahead, Choice, Control, Moved, Row, Seen, State, MOST_AHEAD};
 use crate::engine::config::Config;
 use crate::engine::error::Result;
 use crate::simd::{Lanes, Mask, Real, Simd};
@@ -62,10 +62,16 @@ impl Control for MountainCar {
         [uniform(drawn[0], options), 0.0, 0.0, 0.0]
     }
 
-    const TURNS: bool = true;
+    const AHEAD: usize = 1;
     #[inline(always)]
     fn angle<S: Simd, R: Real>(&self, s: S, &[position, ..]: &State<R::Lanes<S>>) -> R::Lanes<S> {
         constant::<S, R>(s, 3.0) * position
+    }
+
+    /// The cosine of three times the position, which is the slope.
+    #[inline(always)]
+    fn ahead<S: Simd, R: Real>(&self, s: S, angle: R::Lanes<S>, _action: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
+        [R::sin_cos(s, angle).1; MOST_AHEAD]
     }
 
     #[inline(always)]
@@ -73,7 +79,7 @@ impl Control for MountainCar {
         &self,
         s: S,
         [position, velocity, ..]: State<R::Lanes<S>>,
-        [_, cosine]: [R::Lanes<S>; 2],
+        [cosine, _]: Ahead<R::Lanes<S>>,
         action: R::Lanes<S>,
         _single: bool,
     ) -> Moved<S, R> {

@@ -1,6 +1,6 @@
 //! `Pendulum-v1`: swing a pendulum up with a torque too weak to lift it at once. Gymnasium's form.
 
-use super::control::{clip, constant, uniform, Choice, Control, Moved, Row, Seen, State};
+use super::control::{clip, constant, uniform, Ahead, Choice, Control, Moved, Row, Seen, State, MOST_AHEAD};
 use crate::engine::config::Config;
 use crate::engine::error::{Error, Result, Status};
 use crate::simd::{Lanes, Real, Simd};
@@ -69,10 +69,12 @@ impl Control for Pendulum {
         [uniform(drawn[0], [-x, x]), uniform(drawn[1], [-y, y]), 0.0, 0.0]
     }
 
-    const TURNS: bool = true;
+    const AHEAD: usize = 1;
+    const SEEN_AHEAD: Option<usize> = Some(1);
+    /// The sine of the angle.
     #[inline(always)]
-    fn angle<S: Simd, R: Real>(&self, _: S, &[theta, ..]: &State<R::Lanes<S>>) -> R::Lanes<S> {
-        theta
+    fn ahead<S: Simd, R: Real>(&self, s: S, theta: R::Lanes<S>, _action: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
+        [R::sin_cos(s, theta).0; MOST_AHEAD]
     }
 
     /// The two products with the torque are rounded to the precision of the actions, as Gymnasium's are.
@@ -81,7 +83,7 @@ impl Control for Pendulum {
         &self,
         s: S,
         [theta, theta_dot, ..]: State<R::Lanes<S>>,
-        [sine, _]: [R::Lanes<S>; 2],
+        [sine, _]: Ahead<R::Lanes<S>>,
         action: R::Lanes<S>,
         single: bool,
     ) -> Moved<S, R> {
