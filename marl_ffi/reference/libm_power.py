@@ -34,8 +34,8 @@ EXP = tuple(
 )
 # Beyond, a power would overflow or lose bits on its way.
 LEAST_PRODUCT, MOST_PRODUCT = 1e-280, 1e280
-# An error of more than 0.49 units becomes more than half of one.
-ALMOST_HALF = 1.02
+# An error of more than 0.491 units becomes more than half of one.
+ALMOST_HALF = 0.5 / 0.491
 _UNIT = 116  # bits after the point
 
 

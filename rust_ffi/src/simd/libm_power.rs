@@ -43,8 +43,8 @@ static POWERS: [[f64; 2]; 128] = powers();
 /// Beyond, a power would overflow or lose bits on its way.
 const LEAST_PRODUCT: f64 = 1e-280;
 const MOST_PRODUCT: f64 = 1e280;
-/// An error of more than 0.49 units becomes more than half of one.
-const ALMOST_HALF: f64 = 1.02;
+/// An error of more than 0.491 units becomes more than half of one.
+const ALMOST_HALF: f64 = 0.5 / 0.491;
 /// Bits after the point of the integers from which the tables are made.
 const UNIT: u32 = 116;
 
@@ -142,8 +142,11 @@ impl Kernel for Doubtful<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        for k in 0..S::F64::WIDTH {
-            if self.doubtful >> k & 1 == 1 && self.products[k] > LEAST_PRODUCT && self.products[k] < MOST_PRODUCT {
+        let mut left = self.doubtful & ((1 << S::F64::WIDTH) - 1);
+        while left != 0 {
+            let k = left.trailing_zeros() as usize % 8;
+            left &= left - 1;
+            if self.products[k] > LEAST_PRODUCT && self.products[k] < MOST_PRODUCT {
                 self.products[k] = power(self.x[k].abs());
             }
         }

@@ -1,7 +1,7 @@
 //! `Acrobot-v1`: swing a two-link arm up by the joint between the links. After Sutton (1996), in Gymnasium's form.
 //! Masses, lengths and moments of inertia of both links are 1, their centres in the middle.
 
-use super::control::{clip, constant, uniform, Ahead, Choice, Control, Moved, Row, Seen, State};
+use super::control::{clip, constant, uniform, Ahead, Choice, Control, Moved, Row, Seen, State, MOST_STATE};
 use crate::engine::config::Config;
 use crate::engine::error::Result;
 use crate::simd::{trig, Lanes, Mask, Real, Simd};
@@ -14,6 +14,9 @@ const MAX_SPEED_1: f64 = 4.0 * PI; // rad/s
 const MAX_SPEED_2: f64 = 9.0 * PI; // rad/s
 /// An angle is wrapped by repeated subtraction, as Gymnasium's; beyond so many turns by a remainder.
 const TURNS: usize = 16;
+
+/// Of the classical Runge-Kutta method: the weight of each stage, and how far it leads to the next.
+const STAGES: [[f64; 2]; 4] = [[1.0, DT / 2.0], [2.0, DT / 2.0], [2.0, DT], [1.0, 0.0]];
 
 /// The equations of motion, the default first.
 const EQUATIONS: [&str; 2] = ["book", "nips"];
@@ -114,7 +117,6 @@ impl Control for Acrobot {
         drawn.map(|x| f64::from(uniform(x, options) as f32))
     }
 
-    /// One step of the classical Runge-Kutta method.
     #[inline(always)]
     fn step<S: Simd, R: Real>(
         &self,
@@ -126,18 +128,19 @@ impl Control for Acrobot {
     ) -> Moved<S, R> {
         let number = |x: f64| constant::<S, R>(s, x);
         let torque = action - number(1.0);
-        let ahead = |step: R::Lanes<S>, k: State<R::Lanes<S>>| {
-            let [a, b, c, d] = start;
-            [a + step * k[0], b + step * k[1], c + step * k[2], d + step * k[3]]
-        };
-        let k1 = self.derivatives::<S, R>(s, start, torque);
-        let k2 = self.derivatives::<S, R>(s, ahead(number(DT / 2.0), k1), torque);
-        let k3 = self.derivatives::<S, R>(s, ahead(number(DT / 2.0), k2), torque);
-        let k4 = self.derivatives::<S, R>(s, ahead(number(DT), k3), torque);
-        let (two, sixth) = (number(2.0), number(DT / 6.0));
+        // A loop, for four copies of a stage would not fit into the CPU's cache of decoded instructions.
+        let mut at = start;
+        let mut sum = [number(-0.0); MOST_STATE];
+        for [weight, step] in STAGES {
+            let slope = self.derivatives::<S, R>(s, at, torque);
+            for k in 0..MOST_STATE {
+                sum[k] = sum[k] + number(weight) * slope[k];
+                at[k] = start[k] + number(step) * slope[k];
+            }
+        }
         let mut end = start;
-        for k in 0..4 {
-            end[k] = end[k] + sixth * (k1[k] + two * k2[k] + two * k3[k] + k4[k]);
+        for k in 0..MOST_STATE {
+            end[k] = end[k] + number(DT / 6.0) * sum[k];
         }
         let (theta1, theta2) = (Self::wrapped::<S, R>(s, end[0]), Self::wrapped::<S, R>(s, end[1]));
         let theta1_dot = clip(end[2], number(-MAX_SPEED_1), number(MAX_SPEED_1));
