@@ -2,6 +2,7 @@
 
 pub mod actions;
 mod block;
+mod checks;
 pub mod columns;
 pub mod config;
 pub mod draws;

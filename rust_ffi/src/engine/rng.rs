@@ -21,7 +21,7 @@
 //! did not fuse multiplications with additions (x86-64 builds do not).
 
 use super::ziggurat::{FI, KI, WI};
-use crate::simd::pcg64::{Position, MULTIPLIER};
+use crate::simd::pcg64::{output, Position, MULTIPLIER};
 
 /// The small generator by which `rand` widens a 64-bit seed.
 const EXPANSION_MULTIPLIER: u64 = 6_364_136_223_846_793_005;
@@ -98,7 +98,7 @@ impl Pcg64 {
     #[inline(always)]
     pub fn next_u64(&mut self) -> u64 {
         self.advance();
-        ((self.at.state >> 64) as u64 ^ self.at.state as u64).rotate_right((self.at.state >> 122) as u32)
+        output(self.at.state)
     }
 
     /// The next 32 random bits as NumPy draws them: the low half of a 64-bit output first, then the high half.

@@ -3,7 +3,7 @@
 use super::actions::{ActionRule, Actions};
 pub use super::block::Phase;
 use super::block::{Block, Seeding, Settings};
-use super::columns::{try_room, try_vec, Columns, Dtype, Element};
+use super::columns::{try_room, Columns, Dtype, Element};
 use super::error::{did_you_mean, Error, Result, Status};
 use super::outputs::{cut, Stage, WORTH_STREAMING};
 pub use super::outputs::{info_offsets, Infos, Outputs, RawOutputs, MOST_INFOS};
@@ -13,7 +13,6 @@ use super::spec::Spec;
 use super::tally::Tally;
 use super::threads;
 use crate::simd::{self, Level, Real};
-use bytemuck::Zeroable;
 use serde_json::Value;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -144,6 +143,23 @@ pub struct Turn<'a, 'b, E: Environment> {
     pub infos: &'a mut Infos<'b>,
 }
 
+/// Actions `(steps, num_envs, width)`.
+#[derive(Clone, Copy)]
+pub(super) struct Cut<'a> {
+    actions: Actions<'a>,
+    num_envs: usize,
+    width: usize,
+}
+
+impl<'a> Cut<'a> {
+    /// Those of a block in a step.
+    #[inline]
+    pub(super) fn of(&self, step: usize, block: &Block) -> Actions<'a> {
+        let start = (step * self.num_envs + block.first) * self.width;
+        self.actions.slice(start..start + block.rows * self.width)
+    }
+}
+
 /// What a reset asks for.
 #[derive(Clone, Copy, Default)]
 pub struct ResetRequest<'a> {
@@ -195,9 +211,9 @@ pub struct VecEnv<E: Environment> {
     /// Of each thread.
     scratches: Vec<Mutex<E::Scratch>>,
     num_envs: usize,
-    rule: ActionRule,
+    pub(super) rule: ActionRule,
     pub(super) settings: Settings,
-    threads: usize,
+    pub(super) threads: usize,
     info_offsets: Vec<usize>,
     info_bytes: usize,
 }
@@ -302,70 +318,23 @@ impl<E: Environment> VecEnv<E> {
         })
     }
 
+    /// The actions that some blocks' steps are cut from.
+    pub(super) fn cut<'a>(&self, actions: Actions<'a>) -> Cut<'a> {
+        Cut { actions, num_envs: self.num_envs, width: self.action_width() }
+    }
+
     /// Bytes of the drawn actions of one environment.
     fn action_bytes(&self) -> usize {
         self.action_width() * self.rule.sampled_dtype().size()
     }
 
-    fn action_width(&self) -> usize {
+    pub(super) fn action_width(&self) -> usize {
         self.env.spec().agents.len() * self.env.spec().action_len()
-    }
-
-    fn check_action_shape(&self, actions: &Actions<'_>, steps: usize) -> Result<()> {
-        let spec = self.env.spec();
-        if !spec.action_dtypes.contains(&actions.dtype()) {
-            let names: Vec<_> = spec.action_dtypes.iter().map(|dtype| dtype.name()).collect();
-            let message = format!("actions: expected {}, got {}", names.join(" or "), actions.dtype().name());
-            return Err(Error::new(Status::DtypeMismatch, message));
-        }
-        Error::check_length("actions", actions.len(), steps * self.num_envs * self.action_width())
     }
 
     /// Estimated time of `steps` steps of all environments.
     fn nanoseconds(&self, steps: usize) -> usize {
         self.env.nanoseconds_per_step().saturating_mul(self.num_envs).saturating_mul(steps)
-    }
-
-    fn check_blocks(&self, actions: Actions<'_>, steps: usize) -> Result<()> {
-        let width = self.action_width();
-        let check = |block: &Block| {
-            for step in 0..steps {
-                let start = (step * self.num_envs + block.first) * width;
-                block.check(&self.rule, self.settings.autoreset, actions.slice(start..start + block.rows * width))?;
-            }
-            Ok(())
-        };
-        if let [only] = self.blocks.as_slice() {
-            return check(only);
-        }
-        // Lanes check about four numbers in a nanosecond.
-        let nanoseconds = steps.saturating_mul(self.num_envs).saturating_mul(width) / 4;
-        let count = threads::threads_for(self.threads, self.blocks.len(), nanoseconds);
-        let outcome = if count == 1 {
-            self.blocks.iter().try_for_each(check)
-        } else {
-            let each = self.blocks.len().div_ceil(count * threads::PIECES);
-            let mut tasks: Vec<_> = self.blocks.chunks(each).map(|blocks| (blocks, Ok(()))).collect();
-            threads::for_each(count, &mut tasks, |_, (blocks, outcome)| *outcome = blocks.iter().try_for_each(check));
-            tasks.into_iter().try_for_each(|(_, outcome)| outcome)
-        };
-        outcome.map_err(|found| self.first_refusal(actions, steps).err().unwrap_or(found))
-    }
-
-    /// What is told of several reasons to refuse actions must not depend on the blocks: all environments come before all
-    /// actions, and one step before the next.
-    #[cold]
-    fn first_refusal(&self, actions: Actions<'_>, steps: usize) -> Result<()> {
-        let autoreset = self.settings.autoreset;
-        self.blocks.iter().try_for_each(|block| block.check_phases(autoreset))?;
-        let width = self.action_width();
-        for step in 0..steps {
-            for block in &self.blocks {
-                let start = (step * self.num_envs + block.first) * width;
-                block.check(&self.rule, autoreset, actions.slice(start..start + block.rows * width))?;
-            }
-        }
-        Ok(())
     }
 
     /// Steps all environments `steps` times. Actions were checked; without any, they are drawn. Where memory cannot be
@@ -378,8 +347,8 @@ impl<E: Environment> VecEnv<E> {
             }
             return Ok(());
         }
-        let width = self.action_width();
-        let action_bytes = if actions.is_none() { self.action_bytes() } else { 0 };
+        let cut = actions.map(|actions| self.cut(actions));
+        let action_bytes = if cut.is_none() { self.action_bytes() } else { 0 };
         let count = threads::threads_for(self.threads, self.blocks.len(), self.nanoseconds(steps));
         let (env, rule, settings, num_envs) = (&self.env, &self.rule, self.settings, self.num_envs);
         // One block through all of its steps before the next, while it is in a cache.
@@ -393,12 +362,8 @@ impl<E: Environment> VecEnv<E> {
             for block in blocks {
                 for (step, out) in outs.iter_mut().enumerate() {
                     let mut out = out.cut_rows(env.spec(), block.rows, action_bytes);
-                    let mut play = |out: &mut Outputs<'_, E>| match actions {
-                        Some(actions) => {
-                            let start = (step * num_envs + block.first) * width;
-                            let own = actions.slice(start..start + block.rows * width);
-                            block.step(env, settings, scratch, own, out);
-                        }
+                    let mut play = |out: &mut Outputs<'_, E>| match cut {
+                        Some(cut) => block.step(env, settings, scratch, cut.of(step, block), out),
                         None => block.step_sampled(env, rule, settings, scratch, steps - step, out),
                     };
                     if streams {
@@ -427,61 +392,6 @@ impl<E: Environment> VecEnv<E> {
         }
         threads::for_each(count, &mut tasks, |thread, (blocks, outs)| run(thread, blocks, outs));
         Ok(())
-    }
-
-    /// Plays a rollout on a copy. In the next-step mode, actions that a reset ignores may be anything, and which those
-    /// are only the course of the rollout tells.
-    fn rehearse(&self, actions: Actions<'_>, steps: usize) -> Result<()> {
-        let spec = self.env.spec();
-        let width = self.action_width();
-        // The first step that is refused, in whichever block, is the one to tell of.
-        let (mut outcome, mut left) = (Ok(()), steps);
-        for block in &self.blocks {
-            let (mut block, mut scratch) = (block.rehearsal(&self.env)?, self.env.scratch(block.rows)?);
-            let agents = block.rows * spec.agents.len();
-            let mut observations = try_vec(agents * spec.observation_len(), E::Obs::zeroed())?;
-            let mut rewards = try_vec(agents, E::Reward::ZERO)?;
-            let (mut terminations, mut truncations) = (try_vec(block.rows, 0)?, try_vec(block.rows, 0)?);
-            let mut refused = None;
-            for step in 0..left {
-                let start = (step * self.num_envs + block.first) * width;
-                let own = actions.slice(start..start + block.rows * width);
-                if let Err(e) = block.check(&self.rule, self.settings.autoreset, own) {
-                    refused = Some((step, e));
-                    break;
-                }
-                let mut out = Outputs {
-                    observations: &mut observations,
-                    rewards: &mut rewards,
-                    terminations: &mut terminations,
-                    truncations: &mut truncations,
-                    final_observations: &mut [],
-                    final_mask: &mut [],
-                    episode_returns: &mut [],
-                    episode_lengths: &mut [],
-                    actions: &mut [],
-                    infos: Infos::none(),
-                };
-                block.step(&self.env, self.settings, &mut scratch, own, &mut out);
-            }
-            if let Some((step, e)) = refused {
-                (outcome, left) = (Err(Error::new(e.status, format!("step {step}: {}", e.message))), step);
-            }
-        }
-        outcome
-    }
-
-    /// An error if so many steps have more bytes of anything than memory has.
-    fn check_steps(&self, steps: usize) -> Result<()> {
-        let spec = self.env.spec();
-        let row = spec.agents.len() * spec.observation_len().max(spec.action_len()).max(1) * size_of::<f64>();
-        let bytes = steps.checked_mul(self.num_envs).and_then(|rows| rows.checked_mul(row));
-        match bytes.is_some_and(|bytes| bytes <= isize::MAX as usize) {
-            true => Ok(()),
-            false => {
-                Err(Error::new(Status::InvalidArgument, format!("num_steps: {steps} steps are more than memory has")))
-            }
-        }
     }
 
     fn find_column(&self, name: &str) -> Result<usize> {

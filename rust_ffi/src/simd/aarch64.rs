@@ -28,6 +28,8 @@ macro_rules! isa {
     }};
 }
 
+impl super::lanes::Sealed for Neon {}
+
 impl Simd for Neon {
     #[inline(always)]
     fn level(self) -> Level {

@@ -63,10 +63,9 @@ impl RowWalk {
     pub fn set<S: Simd>(&mut self, step: usize, lane: usize, keys: S::F64) {
         let last = (self.length - 1) as u8;
         let tags = keys.tags(last);
-        let Some(elements) = self.elements.get_mut(step) else { return };
-        match elements.get_mut(lane..lane + 8) {
-            Some(eight) => eight.copy_from_slice(&tags),
-            None => elements[MOST_LANES - 8..].copy_from_slice(&tags),
+        let eight = self.elements.get_mut(step).and_then(|elements| elements.get_mut(lane..lane + 8));
+        if let Some(eight) = eight {
+            eight.copy_from_slice(&tags);
         }
     }
 

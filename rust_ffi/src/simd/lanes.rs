@@ -6,8 +6,14 @@ use bytemuck::Pod;
 use std::fmt::{Debug, Display};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
+/// Kernels rely on what the instruction sets and precisions of this crate do: nobody adds others.
+pub trait Sealed {}
+
+impl Sealed for f32 {}
+impl Sealed for f64 {}
+
 /// A token for one instruction set. A value of it proves that the CPU supports the set.
-pub trait Simd: Copy + Send + Sync + 'static {
+pub trait Simd: Sealed + Copy + Send + Sync + 'static {
     /// The level that this token proves: for pieces of work that are compiled once and called, not inlined.
     fn level(self) -> Level;
     /// Lanes of 32-bit floats.
@@ -39,7 +45,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
 
 /// A working precision: `f32` or `f64`.
 pub trait Real:
-    Pod
+    Sealed
+    + Pod
     + PartialOrd
     + Debug
     + Display

@@ -8,6 +8,8 @@ use std::ops::{Add, Div, Mul, Sub};
 #[derive(Clone, Copy, Debug)]
 pub struct Scalar;
 
+impl super::lanes::Sealed for Scalar {}
+
 impl Simd for Scalar {
     #[inline(always)]
     fn level(self) -> Level {

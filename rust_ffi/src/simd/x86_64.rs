@@ -77,6 +77,8 @@ macro_rules! isa {
     }};
 }
 
+impl super::lanes::Sealed for Avx2 {}
+
 impl Simd for Avx2 {
     #[inline(always)]
     fn level(self) -> Level {
@@ -94,6 +96,8 @@ impl Simd for Avx2 {
         [F64x4(isa!(_mm256_cvtps_pd(low))), F64x4(isa!(_mm256_cvtps_pd(high)))]
     }
 }
+
+impl super::lanes::Sealed for Avx512 {}
 
 impl Simd for Avx512 {
     #[inline(always)]

@@ -82,7 +82,7 @@ pub trait Control: Clone + Send + Sync + Sized + 'static {
     const DRAWS: usize;
     /// The state at the start of an episode, from numbers that are uniform in [0, 1).
     fn start(&self, drawn: State<f64>, options: [f64; 2]) -> State<f64>;
-    /// How many numbers a step needs that take long to find, sines for the most part: at most [`MOST_AHEAD`].
+    /// How many numbers a step needs that take long to find, sines for the most part: at most two.
     const AHEAD: usize = 0;
     /// The angle from which those numbers follow.
     #[inline(always)]

@@ -10,10 +10,11 @@
 
 use super::clearing::{dispatch_in_order, dispatch_one, Walk};
 use super::kernels::{costs_of, one_row, reward_units, Costs, ManyMarkets};
+use super::lanes::conclude;
 use super::merit_order::{MeritOrder, TAG};
 use super::networks::{padded, sort_columns};
 use super::offers::is_fine;
-use super::rewards::{loss_of_load, sum_of_row};
+use super::rewards::sum_of_row;
 use crate::simd::gather::{each_square, RowWalk};
 use crate::simd::stream::fetch_all;
 use crate::simd::{Kernel, Lanes, Lanes64, Mask, Real, Simd};
@@ -225,20 +226,11 @@ fn settle<S: Simd, R: Real>(
         sums[lane] = sum_of_row(s, cleared);
         prices[lane] = marginal;
     }
-    let cap = V::<S, R>::splat(s, R::from_f64(many.rules.price_cap));
-    let price = V::<S, R>::load_or(s, &prices, R::ZERO);
-    V::<S, R>::select(cap.lt(price), cap, price).store(&mut prices);
-    many.results.prices[first..first + width].copy_from_slice(&prices[..width]);
+    let (price, dispatched) = (V::<S, R>::load_or(s, &prices, R::ZERO), V::<S, R>::load_or(s, &sums, R::ZERO));
+    let (price, penalty) = conclude(s, many, first, price, dispatched, &missing);
     let Some(costs) = &many.costs else { return };
-    let short = R::load_rounded(s, demand) - V::<S, R>::load_or(s, &sums, R::ZERO);
-    let (unserved, penalty) = loss_of_load::<S, R>(s, many.rules, &costs.terms, short, &missing);
-    if !many.results.unserved.is_empty() {
-        unserved.store(&mut many.results.unserved[first..first + width]);
-    }
-    if !many.results.lol.is_empty() {
-        penalty.store(&mut many.results.lol[first..first + width]);
-    }
     let mut lol = [R::ZERO; MOST_LANES];
+    price.store(&mut prices);
     penalty.store(&mut lol);
     for lane in 0..width {
         let units = (first + lane) * n..(first + lane + 1) * n;

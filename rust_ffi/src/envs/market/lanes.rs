@@ -242,14 +242,8 @@ fn one_group<S: Simd, R: Real, const N: usize>(
         let total = pairwise_sum::<S, V<S, R>>(s, n, &|k: usize| columns[k]);
         (margin, total)
     };
-    let cap = V::<S, R>::splat(s, R::from_f64(many.rules.price_cap));
-    let price = V::<S, R>::select(cap.lt(margin.price), cap, margin.price);
-    price.store(&mut many.results.prices[first..first + width]);
-    let Some(costs) = many.costs else { return };
-
-    let terms = &costs.terms;
     let mut missing = [0.0; MOST_LANES];
-    if many.rules.loss_of_load == LossOfLoad::Robust {
+    if many.costs.is_some() && many.rules.loss_of_load == LossOfLoad::Robust {
         let (mut supply, mut met) = ([R::ZERO; MOST_LANES], [R::ZERO; MOST_LANES]);
         margin.supply.store(&mut supply);
         V::<S, R>::select(margin.met, V::<S, R>::splat(s, R::ONE), zero).store(&mut met);
@@ -257,14 +251,9 @@ fn one_group<S: Simd, R: Real, const N: usize>(
             missing[lane] = if met[lane] > R::ZERO { 0.0 } else { demand[lane] - supply[lane].to_f64() };
         }
     }
-    let short = R::load_rounded(s, demand) - total;
-    let (unserved, lol) = loss_of_load::<S, R>(s, many.rules, terms, short, &missing);
-    if !many.results.unserved.is_empty() {
-        unserved.store(&mut many.results.unserved[first..first + width]);
-    }
-    if !many.results.lol.is_empty() {
-        lol.store(&mut many.results.lol[first..first + width]);
-    }
+    let (price, lol) = conclude(s, many, first, margin.price, total, &missing);
+    let Some(costs) = many.costs else { return };
+    let terms = &costs.terms;
     let lambda = V::<S, R>::splat(s, terms.lambda);
     let denominator = V::<S, R>::splat(s, terms.denominator);
     let cost_rows = if costs.costs.len() == n { &group.costs[..width * n] } else { &costs.costs[units.clone()] };
@@ -355,4 +344,31 @@ fn load_columns<S: Simd, R: Real, const N: usize>(s: S, rows: &[R], n: usize, co
     each_square(s, &rows[..V::<S, R>::WIDTH * n], n, |first, units| {
         columns[first..first + units.len()].copy_from_slice(units);
     });
+}
+
+/// Caps the prices of the markets from `first` on, prices what was not served, and writes both. Gives the prices, and the
+/// penalty of every unit. `missing` is demand less all supply, or zero where it was met.
+#[inline(always)]
+pub(super) fn conclude<S: Simd, R: Real>(
+    s: S,
+    many: &mut ManyMarkets<'_, R>,
+    first: usize,
+    price: V<S, R>,
+    dispatched: V<S, R>,
+    missing: &[f64; MOST_LANES],
+) -> (V<S, R>, V<S, R>) {
+    let markets = first..first + V::<S, R>::WIDTH;
+    let cap = V::<S, R>::splat(s, R::from_f64(many.rules.price_cap));
+    let price = V::<S, R>::select(cap.lt(price), cap, price);
+    price.store(&mut many.results.prices[markets.clone()]);
+    let Some(costs) = &many.costs else { return (price, V::<S, R>::splat(s, R::ZERO)) };
+    let short = R::load_rounded(s, &many.offers.demand[markets.clone()]) - dispatched;
+    let (unserved, penalty) = loss_of_load::<S, R>(s, many.rules, &costs.terms, short, missing);
+    if !many.results.unserved.is_empty() {
+        unserved.store(&mut many.results.unserved[markets.clone()]);
+    }
+    if !many.results.lol.is_empty() {
+        penalty.store(&mut many.results.lol[markets]);
+    }
+    (price, penalty)
 }
