@@ -41,13 +41,14 @@ def original_id(env_id: str) -> str:
 
 @functools.cache
 def has_gnu_libm() -> bool:
-    """True if the sines and powers of this platform are those that Acrobot repeats, as some recorded ones tell."""
+    """True if the sines and powers of Python and NumPy are those that Acrobot repeats here, as some recorded ones tell."""
     golden = json.loads((Path(__file__).parent / "golden" / "libm.json").read_text())
-    angles = (map(float.fromhex, row) for row in golden["angles"])
-    squares = (map(float.fromhex, row) for row in golden["squares"])
-    return all((math.sin(x), math.cos(x)) == (sine, cosine) for x, sine, cosine in angles) and all(
-        math.pow(x, 2) == square for x, square in squares
-    )
+    angles = [tuple(map(float.fromhex, row)) for row in golden["angles"]]
+    squares = [tuple(map(float.fromhex, row)) for row in golden["squares"]]
+    return all(
+        (sine, cosine) == (math.sin(x), math.cos(x)) == (np.sin(np.float64(x)), np.cos(np.float64(x)))
+        for x, sine, cosine in angles
+    ) and all(square == math.pow(x, 2) == np.float64(x) ** 2 for x, square in squares)
 
 
 @pytest.fixture(params=["rust", "numpy"])

@@ -279,8 +279,9 @@ mod tests {
     }
 
     #[test]
-    #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+    #[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
     fn they_are_the_c_librarys() {
+        #[cfg(target_arch = "x86_64")]
         if !is_x86_feature_detected!("fma") {
             return;
         }
