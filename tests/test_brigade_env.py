@@ -73,6 +73,20 @@ def test_games_are_those_of_the_plain_rules_reset_after_reset(houses, agents, mo
     assert game.houses.tolist() == Game(chosen, agents, 5).houses.tolist()
 
 
+def test_a_game_that_ends_by_the_rules_in_its_last_night_is_not_cut_short() -> None:
+    quiet = {"prob_house_catches_fire": 0.0}
+    last = Game(scenario("hard", **quiet), 4, 0)
+    while not last.done:
+        last.step(np.zeros((4, 3), np.int64))
+    nights = last.night
+    assert not last.truncated
+    for limit, is_cut in ((nights - 1, True), (nights, False), (nights + 1, False)):
+        game = Game(scenario("hard", max_nights=limit, **quiet), 4, 0)
+        while not game.done:
+            game.step(np.zeros((4, 3), np.int64))
+        assert game.night == min(limit, nights) and game.truncated == is_cut
+
+
 def test_the_seed_is_told_and_repeats_the_game():
     seen = set()
     for _ in range(5):
@@ -121,7 +135,7 @@ def native_and_plain(decisions: str, learned: list[int], strategies: list, night
             assert infos["actions"][0].tolist() == actions.tolist()
             assert infos["rewards"][0].tobytes() == town.rewards.tobytes()
             assert rewards[0].tobytes() == town.rewards[learned].tobytes()
-            assert (terminated[0], truncated[0]) == (over, not over and town.night == chosen.max_nights)
+            assert (terminated[0], truncated[0]) == (over, town.night == chosen.max_nights)
             if over or truncated[0]:
                 break
         env.reset()

@@ -199,7 +199,7 @@ EXACT = ("Acrobot-v1", "CartPole-v1")
 
 @pytest.mark.parametrize(("env_id", "settings"), [case for case in CASES if case[0] in EXACT])
 def test_whole_episodes_to_the_last_bit(env_id: str, settings: dict[str, Any]) -> None:
-    """Five hundred steps, each from where the one before ended: a chaotic arm, and a pole that is kept up.
+    """Up to five hundred steps, each from where the one before ended: a chaotic arm, and a pole that is kept up.
 
     With other sines than those of the GNU C library Gymnasium's own run is another, and parts from ours sooner or later.
     """

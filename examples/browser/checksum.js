@@ -42,7 +42,7 @@ function cartpole(marl, checksum) {
     for (let pole = 0; pole < POLES; pole++) actions[pole] = ((3 * step + pole) % 7) % 2;
     const { observations, rewards, terminations, truncations } = env.step(actions);
     checksum.add(observations, rewards);
-    ended += sum(terminations) + sum(truncations);
+    ended += sum(terminations.map((over, pole) => over | truncations[pole]));
   }
   env.free();
   return ended;

@@ -100,8 +100,8 @@ class Game:
         self._actions[0] = actions
         self._engine.step(self._actions)
         out = self._engine.out
-        self._truncated = bool(out.truncations[0])
-        self._done = self._truncated or bool(out.terminations[0])
+        over, cut = bool(out.terminations[0]), bool(out.truncations[0])
+        self._truncated, self._done = cut and not over, cut or over
         return self.rewards, self._done
 
     # -- the state ----------------------------------------------------------------------------------------------------

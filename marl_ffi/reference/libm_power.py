@@ -32,10 +32,10 @@ PER_LN_2, LESS_LN_2 = number(0x4067_1547_652B_82FE), (number(0xBF76_2E42_FEFA_00
 EXP = tuple(
     map(number, (0x3FDF_FFFF_FFFF_FDBD, 0x3FC5_5555_5555_543C, 0x3FA5_5555_CF17_2B91, 0x3F81_1111_67A4_D017))
 )
-# Beyond, a power would overflow or lose bits on its way.
-LEAST_PRODUCT, MOST_PRODUCT = 1e-280, 1e280
-# An error of more than 0.491 units becomes more than half of one.
-ALMOST_HALF = 0.5 / 0.491
+# Smaller squares, which the C library evaluates another way, are products; larger ones would overflow on their way.
+LEAST_PRODUCT, MOST_PRODUCT = 1e-220, 1e280
+# An error of more than 0.485 units becomes more than half of one.
+ALMOST_HALF = 0.5 / 0.485
 _UNIT = 116  # bits after the point
 
 

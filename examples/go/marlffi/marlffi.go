@@ -78,7 +78,7 @@ type Buffers[A, O, R Number] struct {
 	Observations []O     // (environments, agents, observation)
 	Rewards      []R     // (environments, agents)
 	Terminations []uint8 // (environments): 1 where the rules ended the episode
-	Truncations  []uint8 // (environments): 1 where the time limit ended it
+	Truncations  []uint8 // (environments): 1 where the time limit was reached; both may be 1
 }
 
 // VecEnv is a batch of environments. Close it in the end.
