@@ -68,7 +68,7 @@ pub struct Block {
     unborn: usize,
     /// All rows whose episode is over, in ascending order, and perhaps some that were reset since.
     ended: Vec<u32>,
-    room: Box<[u32; 80]>,
+    room: [u32; 80],
     drawn: Drawn,
 }
 
@@ -151,7 +151,7 @@ impl Block {
             returns: try_vec(rows * spec.agents.len(), 0.0)?,
             unborn: rows,
             ended: try_room(rows + PLACES)?,
-            room: Box::new([0; 80]),
+            room: [0; 80],
             drawn: Drawn::default(),
         })
     }

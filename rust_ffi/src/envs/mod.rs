@@ -6,6 +6,7 @@ pub mod classic;
 pub mod market;
 pub mod plugin;
 
+use crate::engine::columns::check_room;
 use crate::engine::config::Config;
 use crate::engine::error::{did_you_mean, Error, Result, Status};
 use crate::engine::spec::Spec;
@@ -56,7 +57,10 @@ fn spec_of_classic<G: Control>(config: Config) -> Result<Spec> {
 }
 
 fn boxed<E: Environment>(env: E, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {
-    Ok(Box::new(VecEnv::new(env, setup)?))
+    let made = VecEnv::new(env, setup)?;
+    // For its box and that of its handle, which the system has no way to refuse.
+    check_room(1, size_of::<VecEnv<E>>() + 4096)?;
+    Ok(Box::new(made))
 }
 
 fn make_brigade(config: Config, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {

@@ -6,7 +6,7 @@ use super::plugin_batch::PluginBatch;
 use super::plugin_call::{sentence, Caller, MESSAGE};
 use super::plugin_env::PluginEnv;
 use super::text;
-use crate::engine::columns::{Dtype, Element};
+use crate::engine::columns::{check_room, Dtype, Element};
 use crate::engine::config::Config;
 use crate::engine::error::{Error, Result, Status};
 use crate::engine::spec::Spec;
@@ -230,5 +230,7 @@ fn batch<O: Element, R: Element + Real>(
     let caller = Arc::new(Caller::new(instance, &description.spec, description.state_size, checked));
     let bounds = description.bounds.clone();
     let env = PluginEnv::<O, R>::new(description, options, caller.clone());
-    Ok(Box::new(PluginBatch::new(Box::new(VecEnv::new(env, setup)?), caller, bounds)))
+    let made = VecEnv::new(env, setup)?;
+    check_room(1, size_of::<VecEnv<PluginEnv<O, R>>>() + 4096)?;
+    Ok(Box::new(PluginBatch::new(Box::new(made), caller, bounds)))
 }
