@@ -22,12 +22,12 @@ from test_parity import live
 import marl_ffi as mf
 from marl_ffi import _backend
 
-pytestmark = pytest.mark.skipif(
-    not has_gnu_libm(), reason="the plug-in takes its sine from the C library, which here is not that of the engine"
-)
 OWN = "CartPole-v1"
 BOTH = pytest.mark.parametrize("env_id", [CARTPOLE, ALONE])
 EACH = pytest.mark.parametrize("env_id", [CARTPOLE, ALONE, FORAGE, THERMOSTAT])
+LIKE_OWN = pytest.mark.skipif(
+    not has_gnu_libm(), reason="the plug-in takes its sine from the C library, which here is not that of the engine"
+)
 SETTINGS: list[dict[str, Any]] = [{}, *VARIANTS[OWN]]
 LIVES = 60
 
@@ -43,6 +43,7 @@ def told(env: mf.VecEnv, made: Any) -> bytes:
 # -- the same bytes as the engine's own -----------------------------------------------------------------
 
 
+@LIKE_OWN
 @pytest.mark.parametrize("checked", [False, True], ids=["fast", "checked"])
 def test_random_lives(checked: bool) -> None:
     """Resets with masks, rollouts, injected states, snapshots, refusals: both tell the same at every moment."""
@@ -62,6 +63,7 @@ def test_random_lives(checked: bool) -> None:
         live(rng, pair, mode, f"case {case}, {config}, {mode}", farthest=-1 if checked else 2)
 
 
+@LIKE_OWN
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
 @BOTH
 def test_batches_of_any_size_on_any_number_of_threads(env_id: str, mode: str) -> None:

@@ -56,9 +56,10 @@ fn spec_of_classic<G: Control>(config: Config) -> Result<Spec> {
     })
 }
 
-fn boxed<E: Environment>(env: E, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {
+/// A batch of `env`, not yet reset.
+pub(crate) fn boxed<E: Environment>(env: E, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {
     let made = VecEnv::new(env, setup)?;
-    // For its box and that of its handle, which the system has no way to refuse.
+    // For its box and those of its handle, which the system has no way to refuse.
     check_room(1, size_of::<VecEnv<E>>() + 4096)?;
     Ok(Box::new(made))
 }

@@ -6,13 +6,13 @@ use super::plugin_batch::PluginBatch;
 use super::plugin_call::{sentence, Caller, MESSAGE};
 use super::plugin_env::PluginEnv;
 use super::text;
-use crate::engine::columns::{check_room, Dtype, Element};
+use crate::engine::columns::{Dtype, Element};
 use crate::engine::config::Config;
 use crate::engine::error::{Error, Result, Status};
 use crate::engine::spec::Spec;
-use crate::engine::vec_env::{AnyVecEnv, Setup, VecEnv};
+use crate::engine::vec_env::{AnyVecEnv, Setup};
 use crate::envs::plugin::{invalid, parse, Description, Settings};
-use crate::envs::Guest;
+use crate::envs::{boxed, Guest};
 use crate::simd::Real;
 use serde_json::{Map, Value};
 use std::ffi::{c_char, c_void, CStr, CString};
@@ -230,7 +230,5 @@ fn batch<O: Element, R: Element + Real>(
     let caller = Arc::new(Caller::new(instance, &description.spec, description.state_size, checked));
     let bounds = description.bounds.clone();
     let env = PluginEnv::<O, R>::new(description, options, caller.clone());
-    let made = VecEnv::new(env, setup)?;
-    check_room(1, size_of::<VecEnv<PluginEnv<O, R>>>() + 4096)?;
-    Ok(Box::new(PluginBatch::new(Box::new(made), caller, bounds)))
+    Ok(Box::new(PluginBatch::new(boxed(env, setup)?, caller, bounds)))
 }

@@ -395,6 +395,11 @@ pub trait Lanes<S: Simd>:
     fn max(self, other: Self) -> Self {
         Self::select(other.lt(self), self, other)
     }
+    /// True if every lane is.
+    #[inline(always)]
+    fn all(mask: Self::Mask) -> bool {
+        mask.bits() == ((1_u64 << Self::WIDTH) - 1) as u32
+    }
     /// A mask with no lane set.
     #[inline(always)]
     fn none(s: S) -> Self::Mask {

@@ -18,10 +18,10 @@
 //! are published facts; the table is computed here, from its definition.
 
 use super::lanes::{Lanes, Lanes64, Mask, Simd};
+use super::math::ROUND;
 use super::trig;
 
-/// `2^52 + 2^51` and `2^45 + 2^44`: adding them rounds to whole numbers, and to multiples of 1/128.
-const ROUND: f64 = 6_755_399_441_055_744.0;
+/// `2^45 + 2^44`: adding it rounds to a multiple of 1/128.
 const ROUND_128: f64 = 52_776_558_133_248.0;
 /// The bounds of the three reductions.
 const SMALL: f64 = 0.855_468_75;
@@ -158,7 +158,7 @@ pub fn sin_cos<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64) {
     let constant = |c: f64| L::F64::splat(s, c);
     let size = x.abs();
     let is_small = size.lt(constant(SMALL));
-    if is_small.bits() == all_lanes::<L>() {
+    if L::F64::all(is_small) {
         return small(s, x);
     }
     let middle = size.lt(constant(MIDDLE)).and_not(is_small);
@@ -201,31 +201,26 @@ fn reduce<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64, L::F64) {
     let shorter = k.mul_add(less[2], rest);
     let high = k.mul_add(less[3], shorter);
     let low = k.mul_add(less[2], rest - shorter) + k.mul_add(less[3], shorter - high);
-    if x.abs().lt(constant(FAR)).bits() == all_lanes::<L>() {
+    if L::F64::all(x.abs().lt(constant(FAR))) {
         return (biased, high, low);
     }
     trig::reduce_some_far(s, FAR, x, biased, high, low)
 }
 
-#[inline(always)]
-fn all_lanes<L: Simd>() -> u32 {
-    (1 << L::F64::WIDTH) - 1
-}
-
-/// [`sin_cos`] of one number.
-pub fn sin_cos_of(x: f64) -> (f64, f64) {
-    let s = super::scalar::Scalar;
-    let (sine, cosine) = sin_cos(s, <super::scalar::Scalar as Simd>::F64::splat(s, x));
-    let mut out = [[0.0]; 2];
-    sine.store(&mut out[0]);
-    cosine.store(&mut out[1]);
-    (out[0][0], out[1][0])
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::{run, Kernel, Level};
     use super::*;
+
+    /// So many numbers between each bound and its negative.
+    pub fn spread(bounds: &[f64], count: usize) -> Vec<f64> {
+        let mut state = 1u64;
+        let mut next = |bound: f64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1u64 << 52) as f64 * bound - bound
+        };
+        bounds.iter().flat_map(|bound| vec![*bound; count]).map(&mut next).collect()
+    }
 
     /// Angles of every size that a rule meets, both signs, and what lies at the bounds.
     fn angles() -> Vec<f64> {
@@ -233,13 +228,7 @@ mod tests {
         for bound in [AROUND_ZERO, SMALL, MIDDLE, FAR, HALF_PI[0], 2.0 * HALF_PI[0], 2f64.powi(-26)] {
             angles.extend([bound, bound.next_up(), bound.next_down(), -bound, -bound.next_down()]);
         }
-        let mut state = 1u64;
-        for top in [0.2, 0.9, 2.5, 10.0, 1e3, 1e8] {
-            for _ in 0..4000 {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                angles.push((state >> 11) as f64 / (1u64 << 52) as f64 * top - top);
-            }
-        }
+        angles.extend(spread(&[0.2, 0.9, 2.5, 10.0, 1e3, 1e8], 4000));
         angles
     }
 
@@ -263,7 +252,7 @@ mod tests {
     #[test]
     fn every_width_gives_the_same_bits() {
         let angles = angles();
-        let plain: Vec<_> = angles.iter().map(|x| sin_cos_of(*x)).map(|(a, b)| [a.to_bits(), b.to_bits()]).collect();
+        let plain = run(Level::SCALAR, All(&angles));
         for level in Level::supported() {
             assert_eq!(run(level, All(&angles)), plain, "{}", level.name());
         }
@@ -271,10 +260,10 @@ mod tests {
 
     #[test]
     fn they_are_close_to_any_other_librarys() {
-        for x in angles().into_iter().filter(|x| x.is_finite() && x.abs() < FAR) {
-            let (sine, cosine) = sin_cos_of(x);
-            let ulps = |a: f64, b: f64| (a.to_bits() as i64).abs_diff(b.to_bits() as i64);
-            assert!(ulps(sine, x.sin()) <= 1 && ulps(cosine, x.cos()) <= 1, "{x:?}");
+        let angles: Vec<f64> = angles().into_iter().filter(|x| x.abs() < FAR).collect();
+        for (x, [sine, cosine]) in angles.iter().zip(run(Level::SCALAR, All(&angles))) {
+            let ulps = |a: f64, bits: u64| (a.to_bits() as i64).abs_diff(bits as i64);
+            assert!(ulps(x.sin(), sine) <= 1 && ulps(x.cos(), cosine) <= 1, "{x:?}");
         }
     }
 
@@ -285,9 +274,9 @@ mod tests {
         if !is_x86_feature_detected!("fma") {
             return;
         }
-        for x in angles().into_iter().filter(|x| x.abs() < FAR) {
-            let (sine, cosine) = sin_cos_of(x);
-            assert_eq!([sine.to_bits(), cosine.to_bits()], [x.sin().to_bits(), x.cos().to_bits()], "{x:?}");
+        let angles: Vec<f64> = angles().into_iter().filter(|x| x.abs() < FAR).collect();
+        for (x, found) in angles.iter().zip(run(Level::SCALAR, All(&angles))) {
+            assert_eq!(found, [x.sin().to_bits(), x.cos().to_bits()], "{x:?}");
         }
     }
 }

@@ -13,12 +13,11 @@
 //! definition.
 
 use super::lanes::{Lanes, Lanes64, Mask, Simd};
+use super::math::ROUND;
 use super::{run, Kernel};
 
 /// The bits of the least z.
 const LEAST: u64 = 0x3fe6_9555_0000_0000;
-/// `2^52 + 2^51`: adding it rounds to a whole number.
-const ROUND: f64 = 6_755_399_441_055_744.0;
 const LN_2: [f64; 2] = [f64::from_bits(0x3fe6_2e42_fefa_3800), f64::from_bits(0x3d2e_f357_93c7_6730)];
 const LOG: [f64; 7] = [
     -0.5,
@@ -120,7 +119,7 @@ pub fn square<L: Simd>(s: L, x: L::F64) -> L::F64 {
     let product = x * x;
     let left = x.mul_add(x, product * constant(-1.0));
     let certain = left.mul_add(constant(ALMOST_HALF), product).eq(product);
-    if certain.bits() == (1 << L::F64::WIDTH) - 1 {
+    if L::F64::all(certain) {
         return product;
     }
     let mut lanes = [[0.0; 8]; 2];
@@ -191,6 +190,7 @@ fn power(x: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::libm::tests::spread;
     use super::super::Level;
     use super::*;
 
@@ -211,13 +211,7 @@ mod tests {
 
     fn numbers() -> Vec<f64> {
         let mut numbers = vec![0.0, -0.0, 1.0, -1.0, 1e-200, 1e200, -5e-324, f64::INFINITY, f64::NAN, f64::MAX];
-        let mut state = 7u64;
-        for top in [1e-100, 1e-5, 1.0, 6.0, 30.0, 1e6, 1e100] {
-            for _ in 0..40_000 {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                numbers.push((state >> 11) as f64 / (1u64 << 52) as f64 * top - top);
-            }
-        }
+        numbers.extend(spread(&[1e-100, 1e-5, 1.0, 6.0, 30.0, 1e6, 1e100], 40_000));
         numbers
     }
 

@@ -6,7 +6,7 @@
 use super::lanes::{Lanes, Lanes64, Simd};
 
 /// `2^52 + 2^51`: adding it rounds a small float to an integer, to even, in its last mantissa bits.
-const ROUND: f64 = 6_755_399_441_055_744.0;
+pub(super) const ROUND: f64 = 6_755_399_441_055_744.0;
 /// ln 2 in two parts; the first has enough trailing zeros to be multiplied exactly.
 const LN_2_HIGH: f64 = 6.931_457_519_531_25e-1;
 const LN_2_LOW: f64 = 1.428_606_820_309_417_232_12e-6;

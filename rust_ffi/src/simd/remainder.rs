@@ -6,12 +6,11 @@
 //! floored     y more where that is negative: this sum is rounded, as NumPy's is
 //! ```
 
-use super::lanes::{Lanes, Mask, Simd};
+use super::lanes::{Lanes, Simd};
+use super::math::ROUND;
 
 /// Up to here a quotient times a part of the divisor is exact, for divisors of about a turn.
 const NEAR: f64 = 1.0e8;
-/// `2^52 + 2^51`: adding it rounds a small float to an integer, to even.
-const ROUND: f64 = 6_755_399_441_055_744.0;
 
 /// The remainder of `x / y`, for `1 <= y <= 16`. NaN of what is not finite.
 #[inline(always)]
@@ -46,7 +45,7 @@ fn truncated<S: Simd>(s: S, x: S::F64, y: f64) -> S::F64 {
     let (zero, one) = (constant(0.0), constant(1.0));
     let size = x.abs();
     let near = size.le(constant(NEAR));
-    if near.bits() != (1 << S::F64::WIDTH) - 1 {
+    if !S::F64::all(near) {
         let mut lanes = [0.0; 8];
         x.store(&mut lanes);
         remainders(&mut lanes, y);

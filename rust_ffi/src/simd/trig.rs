@@ -17,14 +17,13 @@
 
 #![allow(clippy::excessive_precision)] // published digits are easier to compare than rounded ones
 
-use super::lanes::{Lanes, Lanes32, Lanes64, Mask, Real, Simd};
+use super::lanes::{Lanes, Lanes32, Lanes64, Real, Simd};
+use super::math::ROUND;
 
 /// Up to here, three parts of pi/2 give all the digits that a result needs.
 const NEAR: f64 = 1024.0;
 /// Up to here nothing is to be reduced.
 const SMALL: f64 = std::f64::consts::FRAC_PI_4;
-/// `2^52 + 2^51`: adding it rounds a small float to an integer, to even, in its last mantissa bits.
-const ROUND: f64 = 6_755_399_441_055_744.0;
 const TWO_OVER_PI: f64 = std::f64::consts::FRAC_2_PI;
 /// pi/2: two parts of 33 bits and what is left.
 const PIO2_1: f64 = 1.570_796_326_734_125_614_17;
@@ -88,7 +87,7 @@ const PIO2_BITS: u128 = 0xc90fdaa22168c234c4c6628b80dc1cd1;
 #[inline(always)]
 pub fn sin_cos<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64) {
     let constant = |c: f64| L::F64::splat(s, c);
-    if x.abs().le(constant(SMALL)).bits() == all_lanes::<L>() {
+    if L::F64::all(x.abs().le(constant(SMALL))) {
         return kernels(s, x, constant(0.0));
     }
     let biased = x * constant(TWO_OVER_PI) + constant(ROUND);
@@ -100,18 +99,10 @@ pub fn sin_cos<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64) {
     let y0 = r - c;
     let y1 = (r - y0) - c;
     let near = x.abs().le(constant(NEAR));
-    let (biased, y0, y1) = if near.bits() == all_lanes::<L>() {
-        (biased, y0, y1)
-    } else {
-        reduce_some_far(s, NEAR.next_up(), x, biased, y0, y1)
-    };
+    let (biased, y0, y1) =
+        if L::F64::all(near) { (biased, y0, y1) } else { reduce_some_far(s, NEAR.next_up(), x, biased, y0, y1) };
     let (sine, cosine) = kernels(s, y0, y1);
     quadrant(s, biased, sine, cosine)
-}
-
-#[inline(always)]
-fn all_lanes<L: Simd>() -> u32 {
-    (1 << L::F64::WIDTH) - 1
 }
 
 /// The polynomials.
@@ -154,8 +145,7 @@ fn turned<S: Simd, L: Lanes<S>>(s: S, odd: L::Mask, minus: [L::Mask; 2], [sine, 
 #[inline(always)]
 pub fn sin_cos_f32<L: Simd>(s: L, x: L::F32) -> (L::F32, L::F32) {
     let constant = |c: f32| L::F32::splat(s, c);
-    let all = ((1_u64 << L::F32::WIDTH) - 1) as u32;
-    if x.abs().le(constant(SMALL_F32)).bits() == all {
+    if L::F32::all(x.abs().le(constant(SMALL_F32))) {
         return kernels_f32(s, x, None);
     }
     let biased = x * constant(TWO_OVER_PI as f32) + constant(ROUND_F32);
@@ -167,8 +157,7 @@ pub fn sin_cos_f32<L: Simd>(s: L, x: L::F32) -> (L::F32, L::F32) {
     let y0 = r - c;
     let y1 = (r - y0) - c;
     let near = x.abs().le(constant(NEAR_F32));
-    let (biased, y0, y1) =
-        if near.bits() == all { (biased, y0, y1) } else { reduce_some_far_f32(s, x, biased, y0, y1) };
+    let (biased, y0, y1) = if L::F32::all(near) { (biased, y0, y1) } else { reduce_some_far_f32(s, x, biased, y0, y1) };
     let (sine, cosine) = kernels_f32(s, y0, Some(y1));
     let next = biased + constant(1.0);
     turned(s, biased.has_bit::<0>(), [biased.has_bit::<1>(), next.has_bit::<1>()], [sine, cosine])

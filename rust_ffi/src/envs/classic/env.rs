@@ -316,7 +316,7 @@ impl<G: Control, R: Real + Element> Kernel for Step<'_, '_, '_, G, R> {
             if G::NARROWS {
                 simd::for_registers!(tile.len(), R::Lanes::<S>::WIDTH, |range| {
                     let state = load_state::<S, G, R>(s, &columns, range.clone());
-                    narrow &= game.is_narrow::<S, R>(s, &state).bits() == all_lanes::<S, R>();
+                    narrow &= R::Lanes::<S>::all(game.is_narrow::<S, R>(s, &state));
                     game.angle::<S, R>(s, &state).store(&mut ahead[0][range]);
                 });
             }
@@ -325,7 +325,7 @@ impl<G: Control, R: Real + Element> Kernel for Step<'_, '_, '_, G, R> {
                     Some(_) => R::Lanes::<S>::load_or(s, &seen_ahead[range.clone()], R::ZERO),
                     None => R::Lanes::<S>::splat(s, R::NAN),
                 };
-                if seen.eq(seen).bits() != all_lanes::<S, R>() {
+                if !R::Lanes::<S>::all(seen.eq(seen)) {
                     let angle = match G::NARROWS {
                         true => R::Lanes::<S>::load_or(s, &ahead[0][range.clone()], R::ZERO),
                         false => game.angle::<S, R>(s, &load_state::<S, G, R>(s, &columns, range.clone())),
@@ -354,11 +354,6 @@ impl<G: Control, R: Real + Element> Kernel for Step<'_, '_, '_, G, R> {
             tally.count(tile);
         }
     }
-}
-
-#[inline(always)]
-fn all_lanes<S: Simd, R: Real>() -> u32 {
-    ((1_u64 << R::Lanes::<S>::WIDTH) - 1) as u32
 }
 
 /// What is to happen to the rows of a tile.
