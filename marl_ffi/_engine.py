@@ -206,6 +206,8 @@ class NativeEngine:
         if leased.ways is None:
             io = _library.struct("marl_step_io", self._own_io)
             self._point(io, leased.out, leased.keep)
+            # Results may not depend on who held which arrays.
+            io.reserved = self._lib.MARL_STEP_IO_CLEARS_FINALS
             if leased.out.infos:
                 io.infos = leased.keep(leased.info_bytes)
             leased.io, leased.ways = io, self._ways_into(io)
@@ -228,7 +230,7 @@ class NativeEngine:
     def rollout(self, num_steps: int, actions: Array | None, extras: bool = True) -> dict[str, Array]:
         """Step `num_steps` times in one call; arrays with a leading axis of that length.
 
-        Without `extras`, nothing is reported of the ends of episodes but the flags.
+        Without `extras`, nothing is reported of the ends of episodes but the flags. `out` stays what it was.
         """
         self._check_shape("actions", actions, (num_steps, *self._action_shape))
         out = self._outputs((num_steps,), _memory.empty, _EXTRAS if extras else ())
@@ -253,7 +255,6 @@ class NativeEngine:
             io.actions_dtype = _DTYPES[actions.dtype.name]
         err = _library.new_error()
         _library.check(self._lib.marl_vec_env_rollout(self._opened(), num_steps, io, err), err)
-        self.out.observations[...] = out.observations[-1]
         return {**vars(out), "actions": drawn}
 
     def observe(self) -> None:

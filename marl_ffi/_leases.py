@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,9 @@ from . import _memory
 from ._buffers import pointer
 
 Array = npt.NDArray[Any]
+
+# PyPy has none, and lends nothing.
+getrefcount: Callable[[object], int] = getattr(sys, "getrefcount", id)
 
 ALIGNMENT = 64
 # Sets that are looked at. A caller that keeps all results gets fresh ones, and soon an old one back.
@@ -39,6 +43,8 @@ class Lease:
         info_bytes: the bytes of all infos.
         io, ways, shown: what the engine makes of them, once it has: the struct that points to them, structs for each
             dtype of actions, and the arrays as a caller sees them.
+        root: the one array that every array of the set refers to.
+        idle: the references to it where nobody else has any, as counted from here.
     """
 
     def __init__(self, like: SimpleNamespace) -> None:
@@ -59,7 +65,7 @@ class Lease:
             return root[shift + offset : shift + offset + array.nbytes].view(array.dtype).reshape(array.shape)
 
         self.out = SimpleNamespace(**{name: place(array, offsets[name]) for name, array in arrays.items()})
-        self.out.final_mask.fill(True)  # so that the first user cleans up
+        self.out.final_mask.fill(True)  # so that the first step zeroes all of the final observations
         self.out.infos = {
             name: place(array, total + array.__array_interface__["data"][0] - start) for name, array in infos.items()
         }
@@ -69,26 +75,17 @@ class Lease:
         self.shown: Any = None
         self._kept: list[Any] = []
         # What NumPy makes the base of every view.
-        self._root: Any = root.base if isinstance(root.base, np.ndarray) else root
-        self._idle: int | None = None
+        self.root: Any = root.base if isinstance(root.base, np.ndarray) else root
+        self.idle: int | None = None
 
     def keep(self, array: Array) -> Any:
         """A pointer to one of the arrays, kept as long as this object."""
         self._kept.append(pointer(array, array.dtype.name, writable=True))
         return self._kept[-1]
 
-    def is_free(self) -> bool:
-        """Whether nobody else refers to an array of the set."""
-        return sys.getrefcount(self._root) == self._idle
-
-    def clean(self) -> None:
-        """Zero what the next step writes only in part, that results may not depend on who held which arrays."""
-        if 1 in self.out.final_mask.tobytes():
-            self.out.final_observations.fill(0)
-
     def settle(self) -> None:
         """Take the present count of references for that of an idle set."""
-        self._idle = sys.getrefcount(self._root)
+        self.idle = getrefcount(self.root)
 
 
 class Leases:
@@ -102,15 +99,13 @@ class Leases:
     def take(self) -> Lease | None:
         """A set that nobody refers to; None where that cannot be known."""
         for lease in self._sets:
-            if lease.is_free():
-                lease.clean()
+            if getrefcount(lease.root) == lease.idle:  # nobody else refers to an array of the set
                 return lease
         if not self._works:
             return None
         if len(self._sets) == MOST:
             del self._sets[0]
         lease = Lease(self._like)
-        lease.clean()
         lease.settle()
         self._sets.append(lease)
         return lease

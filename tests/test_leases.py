@@ -76,6 +76,16 @@ def test_a_masked_reset_shows_the_others_as_they_are():
         assert not np.array_equal(after[mask], observations[mask])
 
 
+@pytest.mark.parametrize("copy", [True, False])
+def test_a_masked_reset_after_a_rollout_shows_the_others_as_they_are(copy):
+    with new(copy=copy) as env:
+        last = env.rollout(7).observations[-1]
+        mask = np.arange(ENVS) % 3 == 0
+        after, _ = env.reset(options={"reset_mask": mask})
+        assert np.array_equal(after[~mask], last[~mask])
+        assert not np.array_equal(after[mask], last[mask])
+
+
 def test_without_counts_of_references_results_are_copied(monkeypatch):
     monkeypatch.setattr(_leases, "counts_references", lambda: False)
     with new() as env, new(copy=False) as views:
@@ -86,3 +96,20 @@ def test_without_counts_of_references_results_are_copied(monkeypatch):
         shown, *_ = views.step(np.zeros(ENVS, int))
         views.step(np.ones(ENVS, int))
         assert not np.array_equal(shown, kept)
+
+
+@pytest.mark.parametrize("mode", ["SameStep", "NextStep"])
+def test_final_observations_are_zero_where_no_episode_ended(mode):
+    rng, envs = np.random.default_rng(1), 5000
+    with mf.VecEnv("CartPole-v1", envs, autoreset_mode=mode, num_threads=2) as env:
+        env.reset(seed=3)
+        seen = 0
+        for _ in range(40):
+            *_, infos = env.step(rng.integers(0, 2, envs))
+            if "final_mask" not in infos:
+                continue
+            mask, finals = infos["final_mask"], infos["final_obs"]
+            assert finals[mask].any(axis=1).all() and not finals[~mask].any()
+            assert not infos["episode_return"][~mask].any() and infos["episode_length"][mask].all()
+            seen += mask.sum()
+        assert seen > envs

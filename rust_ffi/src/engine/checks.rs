@@ -86,6 +86,7 @@ impl<E: Environment> VecEnv<E> {
                     episode_lengths: &mut [],
                     actions: &mut [],
                     infos: Infos::none(),
+                    clears_finals: false,
                 };
                 block.step(&self.env, self.settings, &mut scratch, own, &mut out);
             }

@@ -280,6 +280,8 @@ impl<E: Environment> VecEnv<E> {
         Ok(VecEnv { env, blocks, scratches, num_envs, rule, settings, threads, info_offsets, info_bytes })
     }
 
+    // Inlined, for results of hundreds of bytes would be copied on their way, which shows in single environments.
+    #[inline(always)]
     fn typed<'a>(&self, raw: RawOutputs<'a>, steps: usize) -> Result<Outputs<'a, E>> {
         let spec = self.env.spec();
         let rows = steps * self.num_envs;
@@ -315,6 +317,7 @@ impl<E: Environment> VecEnv<E> {
             episode_lengths: raw.episode_lengths,
             actions: raw.actions,
             infos,
+            clears_finals: raw.clears_finals,
         })
     }
 
@@ -339,11 +342,11 @@ impl<E: Environment> VecEnv<E> {
 
     /// Steps all environments `steps` times. Actions were checked; without any, they are drawn. Where memory cannot be
     /// had, nothing is stepped.
-    fn play(&mut self, steps: usize, actions: Option<Actions<'_>>, mut out: Outputs<'_, E>) -> Result<()> {
+    fn play(&mut self, steps: usize, actions: Option<Actions<'_>>, out: &mut Outputs<'_, E>) -> Result<()> {
         if let ([only], 1, Some(actions)) = (self.blocks.as_mut_slice(), steps, actions) {
             // Nothing to share out: the way of single environments, where it would show.
             if let Some(Ok(scratch)) = self.scratches.first_mut().map(Mutex::get_mut) {
-                only.step(&self.env, self.settings, scratch, actions, &mut out);
+                only.step(&self.env, self.settings, scratch, actions, out);
             }
             return Ok(());
         }
@@ -378,7 +381,7 @@ impl<E: Environment> VecEnv<E> {
             }
         };
         if count == 1 && steps == 1 {
-            run(0, &mut self.blocks, std::slice::from_mut(&mut out));
+            run(0, &mut self.blocks, std::slice::from_mut(out));
             return Ok(());
         }
         let each = self.blocks.len().div_ceil(if count == 1 { 1 } else { count * MOST_PIECES });
@@ -479,9 +482,9 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
 
     fn step(&mut self, actions: Actions<'_>, out: RawOutputs<'_>) -> Result<()> {
         self.check_action_shape(&actions, 1)?;
-        let out = self.typed(out, 1)?;
+        let mut out = self.typed(out, 1)?;
         self.check_blocks(actions, 1)?;
-        self.play(1, Some(actions), out)
+        self.play(1, Some(actions), &mut out)
     }
 
     fn rollout(&mut self, steps: usize, actions: Option<Actions<'_>>, out: RawOutputs<'_>) -> Result<()> {
@@ -495,7 +498,7 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
         if !out.infos.is_empty() {
             return Err(Error::new(Status::InvalidArgument, "infos: a rollout reports none; expected NULL"));
         }
-        let out = self.typed(out, steps)?;
+        let mut out = self.typed(out, steps)?;
         for block in &self.blocks {
             block.check_phases(self.settings.autoreset)?;
         }
@@ -508,7 +511,7 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
                 self.rehearse(actions, steps)?;
             }
         }
-        self.play(steps, actions, out)
+        self.play(steps, actions, &mut out)
     }
 
     fn observe(&self, observations: &mut [u8]) -> Result<()> {

@@ -162,6 +162,7 @@ fn again<'a>(out: &'a mut RawOutputs<'_>) -> RawOutputs<'a> {
         episode_lengths: &mut *out.episode_lengths,
         actions: &mut *out.actions,
         infos: &mut *out.infos,
+        clears_finals: out.clears_finals,
     }
 }
 

@@ -280,12 +280,12 @@ impl Lanes64<Avx2> for F64x4 {
         F64x4(isa!(_mm256_fmadd_pd(self.0, a.0, b.0)))
     }
     #[inline(always)]
-    fn rows(self, _: Avx2, table: &[[f64; 4]; 256]) -> [Self; 4] {
+    fn rows(self, _: Avx2, table: &[[f64; 4]; 128]) -> [Self; 4] {
         let mut lanes = [0.0; 4];
         self.store(&mut lanes);
         let mut square = [self; 16];
         for (row, lane) in square.iter_mut().zip(lanes) {
-            row.0 = isa!(_mm256_loadu_pd(table[(lane.to_bits() & 0xff) as usize].as_ptr()));
+            row.0 = isa!(_mm256_loadu_pd(table[(lane.to_bits() & 0x7f) as usize].as_ptr()));
         }
         transpose_f64x4(&mut square);
         [square[0], square[1], square[2], square[3]]

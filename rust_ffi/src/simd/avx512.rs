@@ -295,13 +295,19 @@ impl Lanes64<Avx512> for F64x8 {
         F64x8(isa!(_mm512_fmadd_pd(self.0, a.0, b.0)))
     }
     #[inline(always)]
-    fn rows(self, _: Avx512, table: &[[f64; 4]; 256]) -> [Self; 4] {
-        let mut lanes = [0.0; 8];
-        self.store(&mut lanes);
-        let row = |k: usize| isa!(_mm256_loadu_pd(table[(lanes[k].to_bits() & 0xff) as usize].as_ptr()));
+    fn rows(self, _: Avx512, table: &[[f64; 4]; 128]) -> [Self; 4] {
+        // The last bytes of all lanes in one number: lanes one by one would keep the ports of vectors busy.
+        let last = isa!(_mm_cvtsi128_si64(_mm512_cvtepi64_epi8(_mm512_castpd_si512(self.0))));
+        let mut halves = [isa!(_mm512_setzero_pd()); 4];
+        for (half, lane) in halves.iter_mut().zip([0, 1, 4, 5]) {
+            let [first, second] = [lane, lane + 2].map(|lane| &table[(last >> (8 * lane)) as usize & 0x7f]);
+            *half = isa!({
+                let first = _mm512_castpd256_pd512(_mm256_loadu_pd(first.as_ptr()));
+                _mm512_insertf64x4::<1>(first, _mm256_loadu_pd(second.as_ptr()))
+            });
+        }
         isa!({
-            let two = |a, b| _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(row(a)), row(b));
-            let [a, b, c, d] = [two(0, 2), two(1, 3), two(4, 6), two(5, 7)];
+            let [a, b, c, d] = halves;
             let (even, even_below) = (_mm512_unpacklo_pd(a, b), _mm512_unpacklo_pd(c, d));
             let (odd, odd_below) = (_mm512_unpackhi_pd(a, b), _mm512_unpackhi_pd(c, d));
             [

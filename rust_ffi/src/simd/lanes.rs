@@ -460,14 +460,14 @@ pub trait Lanes64<S: Simd>: Lanes<S, Scalar = f64> {
     fn through_f32(self) -> Self;
     /// `self * a + b`, rounded once.
     fn mul_add(self, a: Self, b: Self) -> Self;
-    /// Columns of the rows that the last eight bits of each lane's representation name.
+    /// Columns of the rows that the last seven bits of each lane's representation name.
     #[inline(always)]
-    fn rows(self, s: S, table: &[[f64; 4]; 256]) -> [Self; 4] {
+    fn rows(self, s: S, table: &[[f64; 4]; 128]) -> [Self; 4] {
         let mut lanes = [0.0; 8];
         self.store(&mut lanes);
         let mut rows = [[0.0; 4]; 8];
         for k in 0..Self::WIDTH {
-            rows[k] = table[(lanes[k].to_bits() & 0xff) as usize];
+            rows[k] = table[(lanes[k].to_bits() & 0x7f) as usize];
         }
         [0, 1, 2, 3].map(|column| Self::from_fn(s, |k| rows[k][column]))
     }

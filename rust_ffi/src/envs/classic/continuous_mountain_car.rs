@@ -28,6 +28,12 @@ pub struct ContinuousMountainCar {
     pub goal_velocity: f64,
 }
 
+/// Rounded to 32 bits where the arithmetic of a step is. No closure: one that is called so often is not always inlined.
+#[inline(always)]
+fn rounded<S: Simd, R: Real>(is_single: <R::Lanes<S> as Lanes<S>>::Mask, x: R::Lanes<S>) -> R::Lanes<S> {
+    R::Lanes::<S>::select(is_single, R::through_f32(x), x)
+}
+
 impl Control for ContinuousMountainCar {
     const ID: &'static str = "MountainCarContinuous-v0";
     const DESCRIPTION: &'static str = "Rock a weak car out of a valley with as little effort as possible.";
@@ -83,31 +89,33 @@ impl Control for ContinuousMountainCar {
         single: bool,
     ) -> Moved<S, R> {
         let number = |x: f64| constant::<S, R>(s, x);
-        let select = R::Lanes::<S>::select;
         let zero = number(0.0);
         let narrow = self.is_narrow::<S, R>(s, &state);
         let replaced = number(1.0).lt(action.abs());
         let is_single = if single { narrow } else { narrow.and(replaced) };
-        let round = |x: R::Lanes<S>| select(is_single, R::through_f32(x), x);
-        let bound = |x: f64| round(number(x));
 
         let force = if single {
             R::through_f32(R::through_f32(action * R::through_f32(number(POWER))) - R::through_f32(slope))
         } else {
             action * number(POWER) - slope
         };
-        let pull = select(replaced, bounded, force);
-        let fast = round(velocity + round(pull));
-        let velocity = clip(fast, bound(-MAX_SPEED), bound(MAX_SPEED));
+        let pull = rounded::<S, R>(is_single, R::Lanes::<S>::select(replaced, bounded, force));
+        let fast = rounded::<S, R>(is_single, velocity + pull);
+        let fastest = rounded::<S, R>(is_single, number(MAX_SPEED));
+        let velocity = clip(fast, zero - fastest, fastest);
         // A velocity at its bound is a Python number, too, and added to a position of 32 bits.
         let at_bound = narrow.and(velocity.lt(fast).or(fast.lt(velocity)));
         let single_position = R::through_f32(position + R::through_f32(velocity));
-        let moved = select(at_bound, single_position, round(position + velocity));
-        let position = clip(moved, bound(LOW), bound(HIGH));
-        let hits = position.eq(bound(LOW)).and(velocity.lt(zero));
-        let velocity = select(hits, zero, velocity);
-        let terminated = bound(GOAL).le(position).and(bound(self.goal_velocity).le(velocity));
-        let prize = select(terminated, number(100.0), zero);
+        let moved = rounded::<S, R>(is_single, position + velocity);
+        let moved = R::Lanes::<S>::select(at_bound, single_position, moved);
+        let low = rounded::<S, R>(is_single, number(LOW));
+        let position = clip(moved, low, rounded::<S, R>(is_single, number(HIGH)));
+        let hits = position.eq(low).and(velocity.lt(zero));
+        let velocity = R::Lanes::<S>::select(hits, zero, velocity);
+        let [goal, goal_velocity] = [number(GOAL), number(self.goal_velocity)];
+        let arrived = rounded::<S, R>(is_single, goal).le(position);
+        let terminated = arrived.and(rounded::<S, R>(is_single, goal_velocity).le(velocity));
+        let prize = R::Lanes::<S>::select(terminated, number(100.0), zero);
         Moved { state: [R::through_f32(position), R::through_f32(velocity), zero, zero], reward: prize, terminated }
     }
 

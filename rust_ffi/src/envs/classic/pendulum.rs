@@ -24,6 +24,16 @@ impl Default for Pendulum {
     }
 }
 
+/// Rounded to the precision of actions of 32 bits. No closure: one that is called so often is not always inlined.
+#[inline(always)]
+fn rounded<S: Simd, R: Real>(single: bool, x: R::Lanes<S>) -> R::Lanes<S> {
+    if single {
+        R::through_f32(x)
+    } else {
+        x
+    }
+}
+
 impl Control for Pendulum {
     const ID: &'static str = "Pendulum-v1";
     const DESCRIPTION: &'static str = "Swing a pendulum up and hold it upright with a limited torque.";
@@ -88,10 +98,10 @@ impl Control for Pendulum {
         single: bool,
     ) -> Moved<S, R> {
         let number = |x: f64| constant::<S, R>(s, x);
-        let round = |x: R::Lanes<S>| if single { R::through_f32(x) } else { x };
         let torque = clip(action, number(-MAX_TORQUE), number(MAX_TORQUE));
-        let effort = round(round(number(0.001)) * round(torque * torque));
-        let turn = round(number(3.0) * torque);
+        let share = rounded::<S, R>(single, number(0.001));
+        let effort = rounded::<S, R>(single, share * rounded::<S, R>(single, torque * torque));
+        let turn = rounded::<S, R>(single, number(3.0) * torque);
 
         let angle = R::floored_remainder(s, theta + number(PI), R::from_f64(2.0 * PI)) - number(PI);
         let cost = angle * angle + number(0.1) * (theta_dot * theta_dot) + effort;
