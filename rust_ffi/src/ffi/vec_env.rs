@@ -132,6 +132,7 @@ impl marl_step_io {
 
     /// # Safety
     /// * all buffers are NULL or valid for their sizes, and were found to be apart.
+    #[inline(always)]
     unsafe fn outputs<'a>(&self) -> Result<RawOutputs<'a>> {
         fn wanted<T>(pointer: *mut T, len: usize) -> usize {
             if pointer.is_null() {
