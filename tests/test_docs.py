@@ -372,7 +372,7 @@ def signatures(rust: str) -> dict[str, str]:
 
 
 def test_rust_of_the_guide_has_the_signatures_of_the_trait() -> None:
-    source = (ROOT / "rust_ffi" / "src" / "engine" / "vec_env.rs").read_text(encoding="utf-8")
+    source = (ROOT / "rust_ffi" / "src" / "engine" / "environment.rs").read_text(encoding="utf-8")
     trait = source.split("pub trait Environment", 1)[1].split("\n}", 1)[0]
     right = signatures(trait)
     guide = blocks(ROOT / "docs" / "adding_an_environment.md")

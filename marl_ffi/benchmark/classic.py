@@ -30,8 +30,8 @@ Array = NDArray[Any]
 BATCH, BIG_BATCH, FEW = 4096, 65_536, 16
 SETS = 64  # arrays of actions in turn
 STEPS = 16  # of a pass
-ROLLOUT = 8
-ROLLOUTS = 8  # one after the other: both sides are warm for the most part of a pass
+ROLLOUT = 32  # steps, few for what learners collect at a time
+ROLLOUTS = 4  # one after the other: both sides are warm for the most part of a pass
 CLOSE: dict[str, Any] = {"rtol": 1e-3, "atol": 1e-4}  # float32 against float64, after a few steps
 
 

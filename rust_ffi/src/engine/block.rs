@@ -4,10 +4,11 @@
 use super::actions::{ActionRule, Actions};
 use super::columns::{try_room, try_vec, Columns, Dtype, Element};
 use super::draws;
+use super::environment::{Environment, Turn};
 use super::error::{Error, Result, Status};
 use super::rng::Pcg64;
 use super::tally::Tally;
-use super::vec_env::{Autoreset, Environment, Outputs, Turn};
+use super::vec_env::{Autoreset, Outputs};
 use crate::simd::{self, Kernel, Level, Simd};
 use bytemuck::Zeroable;
 use serde_json::Value;

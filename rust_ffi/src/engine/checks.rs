@@ -3,10 +3,11 @@
 use super::actions::Actions;
 use super::block::Block;
 use super::columns::try_vec;
+use super::environment::Environment;
 use super::error::{Error, Result, Status};
 use super::outputs::{Infos, Outputs};
 use super::threads;
-use super::vec_env::{AnyVecEnv, Environment, VecEnv};
+use super::vec_env::{AnyVecEnv, VecEnv};
 use crate::simd::Real;
 use bytemuck::Zeroable;
 

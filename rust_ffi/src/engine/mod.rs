@@ -7,6 +7,7 @@ pub mod columns;
 pub mod config;
 pub mod draws;
 pub mod entropy;
+pub mod environment;
 pub mod error;
 mod outputs;
 pub mod rng;

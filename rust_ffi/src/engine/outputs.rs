@@ -2,8 +2,8 @@
 
 use super::block::fill_row;
 use super::columns::Element;
+use super::environment::Environment;
 use super::spec::Spec;
-use super::vec_env::Environment;
 use crate::simd::{self, Level, Real};
 use bytemuck::Zeroable;
 

@@ -7,9 +7,10 @@
 //! ```
 
 use super::block::Phase;
+use super::environment::Environment;
 use super::error::{Error, Result, Status};
 use super::rng::Pcg64;
-use super::vec_env::{AnyVecEnv, Environment, VecEnv};
+use super::vec_env::{AnyVecEnv, VecEnv};
 use serde_json::{json, Value};
 
 const MAGIC: &[u8; 8] = b"MARLSNAP";

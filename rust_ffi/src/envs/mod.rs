@@ -8,9 +8,10 @@ pub mod plugin;
 
 use crate::engine::columns::check_room;
 use crate::engine::config::Config;
+use crate::engine::environment::Environment;
 use crate::engine::error::{did_you_mean, Error, Result, Status};
 use crate::engine::spec::Spec;
-use crate::engine::vec_env::{AnyVecEnv, Environment, Setup, VecEnv};
+use crate::engine::vec_env::{AnyVecEnv, Setup, VecEnv};
 use bucket_brigade::env::AnyBrigade;
 use classic::control::Control;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -39,7 +40,7 @@ const fn classic_entry<G: Control>() -> Entry {
 }
 
 fn make_classic<G: Control>(config: Config, setup: Setup) -> Result<Box<dyn AnyVecEnv>> {
-    let options = classic::env::Options::<G>::read(config)?;
+    let options = classic::describe::Options::<G>::read(config)?;
     if options.wide {
         boxed(classic::env::Classic::<G, f64>::new(options), setup)
     } else {
@@ -48,7 +49,7 @@ fn make_classic<G: Control>(config: Config, setup: Setup) -> Result<Box<dyn AnyV
 }
 
 fn spec_of_classic<G: Control>(config: Config) -> Result<Spec> {
-    let options = classic::env::Options::<G>::read(config)?;
+    let options = classic::describe::Options::<G>::read(config)?;
     Ok(if options.wide {
         classic::env::Classic::<G, f64>::new(options).spec().clone()
     } else {

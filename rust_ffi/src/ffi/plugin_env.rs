@@ -6,10 +6,11 @@ use super::plugin_call::{
 use crate::engine::actions::Actions;
 use crate::engine::columns::{try_room, try_vec, Columns, Dtype, Element};
 use crate::engine::config::{kind, Config};
+use crate::engine::environment::{Environment, Turn};
 use crate::engine::error::{Error, Result, Status};
 use crate::engine::rng::Pcg64;
 use crate::engine::spec::Spec;
-use crate::engine::vec_env::{Environment, Phase, Turn};
+use crate::engine::vec_env::Phase;
 use crate::envs::plugin::{Description, Settings};
 use crate::simd::{Level, Real};
 use serde_json::{Map, Value};

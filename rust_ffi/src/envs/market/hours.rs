@@ -7,9 +7,10 @@ use super::params::Options;
 use super::storage::Exchange;
 use crate::engine::actions::Actions;
 use crate::engine::columns::{try_vec, Columns, Dtype, Element};
+use crate::engine::environment::Turn;
 use crate::engine::error::Result;
 use crate::engine::tally::Tally;
-use crate::engine::vec_env::{Infos, Turn};
+use crate::engine::vec_env::Infos;
 use crate::simd::{self, Kernel, Real, Simd};
 
 /// Most lanes a register has.
