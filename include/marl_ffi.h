@@ -54,11 +54,6 @@
 // own. Without it they are called by one thread at a time, whatever the number of batches.
 #define MARL_PLUGIN_THREAD_SAFE 1
 
-// For `marl_step_io.reserved`: `final_mask` holds what an earlier step wrote there (or 1 everywhere, at first), and the
-// rows of `final_observations` where it is 1 are zeroed before this step writes to either. So what is of no episode that
-// ended is 0, without a pass over the whole array.
-#define MARL_STEP_IO_CLEARS_FINALS 1
-
 // What went wrong. Numbers are part of the ABI: never changed, never reused.
 typedef enum marl_status {
   // Success. All outputs are written.
@@ -373,7 +368,7 @@ typedef struct marl_step_io {
   size_t actions_bytes;
   // Type of the actions, a `marl_dtype`.
   int32_t actions_dtype;
-  // 0, or `MARL_STEP_IO_CLEARS_FINALS`. Other bits have no meaning yet; leave them 0.
+  // Not used; 0.
   int32_t reserved;
   // Receives observations `(E, A, obs)`. After an autoreset in the same step, those of the new episode.
   void *observations;

@@ -206,8 +206,6 @@ class NativeEngine:
         if leased.ways is None:
             io = _library.struct("marl_step_io", self._own_io)
             self._point(io, leased.out, leased.keep)
-            # Results may not depend on who held which arrays.
-            io.reserved = self._lib.MARL_STEP_IO_CLEARS_FINALS
             if leased.out.infos:
                 io.infos = leased.keep(leased.info_bytes)
             leased.io, leased.ways = io, self._ways_into(io)

@@ -83,7 +83,8 @@ def step_infos(
         told["episode_length"] = arrays.episode_lengths
     else:
         told["final_obs"] = given(arrays.final_observations)
-        told["final_mask"] = given(arrays.final_mask)
+        # The caller's own: where it is 1, the engine's tells what has to be zeroed before these arrays are used again.
+        told["final_mask"] = arrays.final_mask.copy()
         told["episode_return"] = given(arrays.episode_returns)
         told["episode_length"] = given(arrays.episode_lengths)
     return told

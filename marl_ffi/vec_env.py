@@ -115,7 +115,7 @@ class VecEnv(BatchedSpaces):
         # Episodes that ended in the last step: the next one resets them in NextStep mode, and then there are
         # no infos for them. None after `restore`, when only the engine's clocks still tell.
         self._ended: npt.NDArray[np.bool_] | None = np.zeros(self.num_envs, np.bool_)
-        self._rolled = False  # whether there was a rollout since the last reset
+        self._rolled = False  # whether there may have been a rollout since the last reset
 
     @_alone
     def reset(
@@ -217,8 +217,8 @@ class VecEnv(BatchedSpaces):
                 raise ShapeError("actions: expected at least one step, got 0")
             given = self._read_actions(actions, (steps, *self._action_shape), self._rollout_layout)
             given = given.reshape(steps, *self._engine_shape)
-        # Should a later step of the rollout be refused.
-        self._ended, self._rolled = None, True
+        self._ended = None  # should a later step of the rollout be refused
+        self._rolled = True
         self._own_arrays(engine)
         arrays = engine.rollout(steps, given, bool(extras))
         self._ended = arrays["terminations"][-1] | arrays["truncations"][-1]

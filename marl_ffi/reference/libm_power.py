@@ -34,8 +34,8 @@ EXP = tuple(
 )
 # Smaller squares, which the C library evaluates another way, are products; larger ones would overflow on their way.
 LEAST_PRODUCT, MOST_PRODUCT = 1e-220, 1e280
-# An error of more than 0.485 units becomes more than half of one.
-ALMOST_HALF = 0.5 / 0.485
+# A product is the power unless it is off by more than 0.465 units: the power itself is, by at most 0.535.
+ALMOST_HALF = 0.5 / 0.465
 _UNIT = 116  # bits after the point
 
 

@@ -176,7 +176,7 @@ static void bad_actions(batch *b, stepper step) {
 static void stepping(void) {
     batch one = new_batch(ENVS, 1, 1, MARL_AUTORESET_NEXT_STEP), *b = &one;
     stepper step = step_once;
-    size_t size, row, k;
+    size_t size;
     uint8_t *before;
     seed_batch(b, 3);
     before = snapshot_of(b->env, &size);
@@ -187,17 +187,6 @@ static void stepping(void) {
     IO(MARL_STATUS_LENGTH_MISMATCH, infos_bytes, b->io.infos_bytes - 64);
     bad_actions(b, step);
     unchanged(b, before, size);
-
-    /* Asked for, final observations are zeroed where the mask still tells of some: MARL_STEP_IO_CLEARS_FINALS, a name
-       that the first header has not. */
-    b->io.reserved = 1;
-    memset(b->finals, 0x55, b->io.final_observations_bytes);
-    memset(b->final_mask, 0, ENVS);
-    b->final_mask[1] = 1;
-    FINE(marl_vec_env_step(b->env, &b->io, err));
-    row = b->io.final_observations_bytes / ENVS;
-    for (k = 0; k < 2 * row; k++) CHECK(((uint8_t *)b->finals)[k] == (k < row ? 0x55 : 0));
-    CHECK(b->final_mask[0] == 0 && b->final_mask[1] == 0);
 
     /* What is optional may be missing. */
     b->io.final_observations = NULL;

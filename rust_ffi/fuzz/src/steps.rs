@@ -119,9 +119,6 @@ fn step_once(env: &mut dyn AnyVecEnv, actions: Actions<'_>) -> Outcome {
     let mut rooms = sizes.map(|size| vec![0u64; size.div_ceil(8)]);
     let (mut episode_returns, mut episode_lengths) = (vec![0.0; agents], vec![0; envs]);
     let [a, b, c, d, e, f, g] = &mut rooms;
-    // What an earlier step may have left.
-    e.fill(u64::MAX);
-    cut(f, envs).iter_mut().step_by(3).for_each(|flag: &mut u8| *flag = 1);
     let out = RawOutputs {
         observations: cut(a, sizes[0]),
         rewards: cut(b, sizes[1]),
@@ -133,7 +130,6 @@ fn step_once(env: &mut dyn AnyVecEnv, actions: Actions<'_>) -> Outcome {
         episode_returns: &mut episode_returns,
         episode_lengths: &mut episode_lengths,
         actions: &mut [],
-        clears_finals: true,
     };
     env.step(actions, out)?;
     plain_nan(cut(&mut rooms[0], sizes[0]), spec.observation_dtype);

@@ -10,7 +10,6 @@ use super::rng::Pcg64;
 use super::tally::Tally;
 use super::vec_env::{Autoreset, Outputs};
 use crate::simd::{self, Kernel, Level, Simd};
-use bytemuck::Zeroable;
 use serde_json::Value;
 
 /// Where an environment stands.
@@ -345,9 +344,6 @@ impl Block {
         }
         self.ended = over;
         self.ended.clear();
-        if out.clears_finals {
-            self.clear_finals(env.spec().agents.len() * env.spec().observation_len(), settings.level, out);
-        }
         out.final_mask.fill(0);
         out.episode_lengths.fill(0);
         out.episode_returns.fill(0.0);
@@ -370,17 +366,6 @@ impl Block {
         for row in rows.iter().map(|&row| row as usize) {
             self.phases[row] = Phase::Running;
             fill_row(&mut self.returns[row * agents..(row + 1) * agents], 0.0);
-        }
-    }
-
-    /// Zeroes the final observations, `width` numbers each, that the mask tells of. No row is noted as ended at this point.
-    fn clear_finals<E: Environment>(&mut self, width: usize, level: Level, out: &mut Outputs<'_, E>) {
-        let flags = (&*out.final_mask, &*out.final_mask);
-        simd::run(level, Collect { flags, room: &mut self.room, to: &mut self.ended });
-        for row in self.ended.drain(..).map(|row| row as usize) {
-            if let Some(row) = out.final_observations.get_mut(row * width..(row + 1) * width) {
-                fill_row(row, E::Obs::zeroed());
-            }
         }
     }
 
@@ -447,8 +432,6 @@ fn copy_row<T: Copy>(to: &mut [T], from: &[T]) {
 pub(super) fn fill_row<T: Copy>(to: &mut [T], x: T) {
     match to {
         [only] => *only = x,
-        [a, b] => (*a, *b) = (x, x),
-        [a, b, c, d] => (*a, *b, *c, *d) = (x, x, x, x),
         _ => to.fill(x),
     }
 }

@@ -87,7 +87,6 @@ impl<E: Environment> VecEnv<E> {
                     episode_lengths: &mut [],
                     actions: &mut [],
                     infos: Infos::none(),
-                    clears_finals: false,
                 };
                 block.step(&self.env, self.settings, &mut scratch, own, &mut out);
             }

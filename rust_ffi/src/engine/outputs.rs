@@ -64,8 +64,6 @@ pub struct Outputs<'a, E: Environment> {
     pub actions: &'a mut [u8],
     /// Optional.
     pub infos: Infos<'a>,
-    /// Whether the mask tells, before a step, which final observations an earlier one wrote: those are zeroed.
-    pub clears_finals: bool,
 }
 
 /// Cuts `count` elements off the front; from an empty slice, none.
@@ -119,7 +117,6 @@ impl<E: Environment> Stage<E> {
             episode_lengths: &mut *out.episode_lengths,
             actions: &mut self.actions,
             infos: Infos::none(),
-            clears_finals: out.clears_finals,
         });
         let stream = |from: &[u8], to: &mut [u8]| simd::stream::copy(level, from, to);
         stream(bytemuck::cast_slice(&self.observations), bytemuck::cast_slice_mut(out.observations));
@@ -150,7 +147,6 @@ impl<'a, E: Environment> Outputs<'a, E> {
             episode_lengths: cut(&mut self.episode_lengths, rows),
             actions: cut(&mut self.actions, rows * action_bytes),
             infos,
-            clears_finals: self.clears_finals,
         }
     }
 
@@ -191,8 +187,6 @@ pub struct RawOutputs<'a> {
     pub actions: &'a mut [u8],
     /// All info arrays, each at its offset; see [`info_offsets`].
     pub infos: &'a mut [u8],
-    /// See [`Outputs`].
-    pub clears_finals: bool,
 }
 
 /// Offset of each info array in the buffer of all, and the size of that buffer. Arrays start at multiples of 64.

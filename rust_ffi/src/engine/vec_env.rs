@@ -219,7 +219,6 @@ impl<E: Environment> VecEnv<E> {
             episode_lengths: raw.episode_lengths,
             actions: raw.actions,
             infos,
-            clears_finals: raw.clears_finals,
         })
     }
 

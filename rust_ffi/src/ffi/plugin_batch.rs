@@ -162,7 +162,6 @@ fn again<'a>(out: &'a mut RawOutputs<'_>) -> RawOutputs<'a> {
         episode_lengths: &mut *out.episode_lengths,
         actions: &mut *out.actions,
         infos: &mut *out.infos,
-        clears_finals: out.clears_finals,
     }
 }
 

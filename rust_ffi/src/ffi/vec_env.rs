@@ -59,7 +59,7 @@ pub struct marl_step_io {
     pub actions_bytes: usize,
     /// Type of the actions, a `marl_dtype`.
     pub actions_dtype: i32,
-    /// 0, or `MARL_STEP_IO_CLEARS_FINALS`. Other bits have no meaning yet; leave them 0.
+    /// Not used; 0.
     pub reserved: i32,
     /// Receives observations `(E, A, obs)`. After an autoreset in the same step, those of the new episode.
     pub observations: *mut c_void,
@@ -104,11 +104,6 @@ pub struct marl_step_io {
     /// Bytes at `actions_out`.
     pub actions_out_bytes: usize,
 }
-
-/// For `marl_step_io.reserved`: `final_mask` holds what an earlier step wrote there (or 1 everywhere, at first), and the
-/// rows of `final_observations` where it is 1 are zeroed before this step writes to either. So what is of no episode that
-/// ended is 0, without a pass over the whole array.
-pub const MARL_STEP_IO_CLEARS_FINALS: i32 = 1;
 
 impl marl_step_io {
     fn check_apart(&self) -> Result<()> {
@@ -170,7 +165,6 @@ impl marl_step_io {
                     wanted(self.actions_out, self.actions_out_bytes),
                 )?,
                 infos: slice_mut("infos", self.infos.cast(), wanted(self.infos, self.infos_bytes))?,
-                clears_finals: self.reserved & MARL_STEP_IO_CLEARS_FINALS != 0,
             })
         }
     }

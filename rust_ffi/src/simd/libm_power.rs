@@ -1,7 +1,7 @@
 //! The square as the power function of the GNU C library rounds it (2.28 and later, with a fused multiply-add), to the last
 //! bit: of one float in twelve hundred, not as a product is rounded.
 //!
-//! NumPy hands `x ** 2` of a 64-bit float to that function. Its error is below 0.515 units, so that only squares that are
+//! NumPy hands `x ** 2` of a 64-bit float to that function. Its error is below 0.535 units, so that only squares that are
 //! nearly halfway between two floats can differ; those are found by a fused multiply-add, and evaluated as a power:
 //!
 //! ```text
@@ -42,10 +42,10 @@ static POWERS: [[f64; 2]; 128] = powers();
 /// Smaller squares, which the C library evaluates another way, are products; larger ones would overflow on their way.
 const LEAST_PRODUCT: f64 = 1e-220;
 const MOST_PRODUCT: f64 = 1e280;
-/// An error of more than 0.485 units becomes more than half of one.
-const ALMOST_HALF: f64 = 0.5 / 0.485;
-/// Of that error, 0.009 units are of the exponential function and 0.00004 per unit of the exponent are of the logarithm. So
-/// of squares whose exponents are small fewer are doubtful, by a third.
+/// Beyond half a unit, the exponential function adds 0.009 to the error, and the logarithm 0.00004 times the size of the
+/// square's own: 0.035 in all within the bounds above. So a product is the power unless it is off by more than 0.465.
+const ALMOST_HALF: f64 = 0.5 / 0.465;
+/// Between these it is 0.0099 in all: one square in fifty is doubtful, not one in fourteen.
 const MODERATE: [f64; 2] = [2.3e-10, 4.3e9];
 const CLOSER_TO_HALF: f64 = 0.5 / 0.4899;
 /// Bits after the point of the integers from which the tables are made.

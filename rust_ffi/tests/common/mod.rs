@@ -160,7 +160,6 @@ impl Batch {
             episode_lengths: &mut lengths,
             actions: if actions.is_none() { drawn.bytes_mut() } else { &mut [] },
             infos: infos.bytes_mut(),
-            clears_finals: false,
         };
         match actions {
             Some(actions) if step => self.env.step(Actions::F32(actions), out)?,
