@@ -35,19 +35,20 @@ class Shown(NamedTuple):
     rewards: Array
     terminations: Array
     truncations: Array
-    final_observations: Array
     final_mask: Array
-    episode_returns: Array
-    episode_lengths: Array
+    ends: dict[str, Array]  # what infos tell of episodes that ended
 
 
 def shown(out: Any, multi_agent: bool) -> Shown:
     """Views of an engine's arrays `out`."""
-    arrays = {name: getattr(out, name) for name in Shown._fields}
-    if not multi_agent:
-        for name in ("rewards", "episode_returns"):
-            arrays[name] = arrays[name][:, 0]
-    return Shown(**arrays)
+    rewards, returns = (x if multi_agent else x[:, 0] for x in (out.rewards, out.episode_returns))
+    ends = {
+        "final_obs": out.final_observations,
+        "final_mask": out.final_mask,
+        "episode_return": returns,
+        "episode_length": out.episode_lengths,
+    }
+    return Shown(out.observations, rewards, out.terminations, out.truncations, out.final_mask, ends)
 
 
 def itself(array: Array) -> Array:
@@ -77,14 +78,10 @@ def step_infos(
     if 1 not in arrays.final_mask.tobytes():  # a search in bytes takes a fraction of the time of `any`
         return told
     if given is itself:  # calls that do nothing are a fiftieth of a step of thousands of cheap environments
-        told["final_obs"] = arrays.final_observations
-        told["final_mask"] = arrays.final_mask
-        told["episode_return"] = arrays.episode_returns
-        told["episode_length"] = arrays.episode_lengths
-    else:
-        told["final_obs"] = given(arrays.final_observations)
-        # The caller's own: where it is 1, the engine's tells what has to be zeroed before these arrays are used again.
-        told["final_mask"] = arrays.final_mask.copy()
-        told["episode_return"] = given(arrays.episode_returns)
-        told["episode_length"] = given(arrays.episode_lengths)
+        told.update(arrays.ends)
+        return told
+    for name, array in arrays.ends.items():
+        told[name] = given(array)
+    # The caller's own: where it is 1, the engine's tells what has to be zeroed before these arrays are used again.
+    told["final_mask"] = arrays.final_mask.copy()
     return told

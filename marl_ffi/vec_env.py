@@ -112,6 +112,7 @@ class VecEnv(BatchedSpaces):
         axes = "num_envs" if single else "num_envs, num_agents"
         self._action_layout, self._rollout_layout = f"({axes}, *action_shape)", f"(T, {axes}, *action_shape)"
         self._read_actions = arguments.ActionReader(self.spec)
+        self._accepted = self._read_actions.accepted
         # Episodes that ended in the last step: the next one resets them in NextStep mode, and then there are
         # no infos for them. None after `restore`, when only the engine's clocks still tell.
         self._ended: npt.NDArray[np.bool_] | None = np.zeros(self.num_envs, np.bool_)
@@ -167,7 +168,14 @@ class VecEnv(BatchedSpaces):
             raise self._busy()
         try:
             engine = self._opened() if self.closed else self._engine
-            array = self._read_actions(actions, self._action_shape, self._action_layout)
+            shape = self._action_shape
+            # So is what the reader looks at first.
+            if type(actions) is np.ndarray and (
+                actions.shape == shape and actions.dtype in self._accepted and actions.flags.carray
+            ):
+                array = actions
+            else:
+                array = self._read_actions(actions, shape, self._action_layout)
             given: Callable[[Array], Array] = self._given
             if self._is_native:
                 if self._lends and engine.lease():
@@ -183,8 +191,9 @@ class VecEnv(BatchedSpaces):
                     self._check_not_ours(array)
                 engine.step(array.reshape(self._engine_shape))
                 arrays = shown(engine.out, self.spec["multi_agent"])
-            infos = step_infos(engine.out.infos, arrays, self._present, given)
-            if engine.out.infos:
+            own = engine.out.infos
+            infos = step_infos(own, arrays, self._present, given)
+            if own:
                 self._ended = arrays.final_mask.copy()
             if given is itself:
                 return arrays[0], arrays[1], arrays[2], arrays[3], infos
