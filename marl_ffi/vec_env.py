@@ -169,7 +169,7 @@ class VecEnv(BatchedSpaces):
         try:
             engine = self._opened() if self.closed else self._engine
             shape = self._action_shape
-            # So is what the reader looks at first.
+            # What the reader looks at first is written out, too.
             if type(actions) is np.ndarray and (
                 actions.shape == shape and actions.dtype in self._accepted and actions.flags.carray
             ):

@@ -98,7 +98,7 @@ fn short<L: Simd>(s: L, x: L::F64) -> ([L::F64; 2], L::F64) {
     ([x * square, p], square * q.mul_add(square, constant(s, SHORT_COSINE[2])))
 }
 
-/// An angle of at most a few quarters: its sign, its size in two floats, its place in the table and what that leaves.
+/// An angle below 0.856: its sign, its size in two floats, its place in the table and what that leaves.
 struct Place<L: Simd> {
     negative: <L::F64 as Lanes<L>>::Mask,
     high: L::F64,
