@@ -19,6 +19,8 @@ pub enum Actions<'a> {
     I32(&'a [i32]),
     /// 64-bit integers.
     I64(&'a [i64]),
+    /// Choices that the engine has drawn, for environments that [read them](super::environment::Environment::READS_BYTES).
+    U8(&'a [u8]),
 }
 
 macro_rules! from_slices {
@@ -65,22 +67,26 @@ impl<'a> Actions<'a> {
     }
 
     /// The type of the elements.
+    #[inline(always)]
     pub fn dtype(&self) -> Dtype {
         match self {
             Actions::F32(_) => Dtype::Float32,
             Actions::F64(_) => Dtype::Float64,
             Actions::I32(_) => Dtype::Int32,
             Actions::I64(_) => Dtype::Int64,
+            Actions::U8(_) => Dtype::Uint8,
         }
     }
 
     /// Number of elements.
+    #[inline(always)]
     pub fn len(&self) -> usize {
         match self {
             Actions::F32(x) => x.len(),
             Actions::F64(x) => x.len(),
             Actions::I32(x) => x.len(),
             Actions::I64(x) => x.len(),
+            Actions::U8(x) => x.len(),
         }
     }
 
@@ -91,6 +97,7 @@ impl<'a> Actions<'a> {
             Actions::F64(x) => bytemuck::cast_slice(x),
             Actions::I32(x) => bytemuck::cast_slice(x),
             Actions::I64(x) => bytemuck::cast_slice(x),
+            Actions::U8(x) => x,
         }
     }
 
@@ -100,12 +107,14 @@ impl<'a> Actions<'a> {
     }
 
     /// The elements in `range`.
+    #[inline(always)]
     pub fn slice(&self, range: Range<usize>) -> Self {
         match self {
             Actions::F32(x) => Actions::F32(&x[range]),
             Actions::F64(x) => Actions::F64(&x[range]),
             Actions::I32(x) => Actions::I32(&x[range]),
             Actions::I64(x) => Actions::I64(&x[range]),
+            Actions::U8(x) => Actions::U8(&x[range]),
         }
     }
 
@@ -117,6 +126,7 @@ impl<'a> Actions<'a> {
             Actions::F64(x) => x[k],
             Actions::I32(x) => f64::from(x[k]),
             Actions::I64(x) => x[k] as f64,
+            Actions::U8(x) => f64::from(x[k]),
         }
     }
 }
@@ -152,6 +162,7 @@ impl Kernel for AllFine<'_> {
             Actions::F64(x) => self.rule.floats_fine(x),
             Actions::I32(x) => self.rule.choices_fine(x, |x| u64::from(x as u32)),
             Actions::I64(x) => self.rule.choices_fine(x, |x| x as u64),
+            Actions::U8(x) => self.rule.choices_fine(x, u64::from),
         }
     }
 }

@@ -3,8 +3,8 @@
 
 use super::actions::{ActionRule, Actions};
 use super::columns::{try_room, try_vec, Columns, Dtype, Element};
-use super::draws;
-use super::environment::{Environment, Turn};
+use super::drawn::{bytes_for, place, Drawn, Draws, Widening};
+use super::environment::{Environment, Meanwhile, Turn};
 use super::error::{Error, Result, Status};
 use super::rng::Pcg64;
 use super::tally::Tally;
@@ -69,68 +69,9 @@ pub struct Block {
     unborn: usize,
     /// All rows whose episode is over, in ascending order, and perhaps some that were reset since.
     ended: Vec<u32>,
-    room: [u32; 80],
+    /// Room for the places of rows that end.
+    room: Vec<u32>,
     drawn: Drawn,
-}
-
-/// Memory for random actions, of which one type is in use.
-#[derive(Default)]
-struct Drawn {
-    float32: Vec<f32>,
-    float64: Vec<f64>,
-    int64: Vec<i64>,
-    ahead: Ahead,
-}
-
-/// Choices that were drawn for later steps.
-#[derive(Default)]
-struct Ahead {
-    /// `(steps, rows)`.
-    choices: Vec<u8>,
-    /// How many of the steps were played.
-    played: usize,
-}
-
-impl Ahead {
-    /// Writes the choices of the next step, one per row, of which `left` will be asked for.
-    fn next(&mut self, level: Level, rngs: &mut [Pcg64], n: u32, left: usize, to: &mut [i64]) {
-        let rows = rngs.len();
-        if self.played * rows >= self.choices.len() {
-            self.played = 0;
-            self.choices.resize(rows * left.min(draws::MOST_AHEAD), 0);
-            draws::choices_ahead(level, rngs, n, &mut self.choices);
-        }
-        let from = self.choices.chunks_exact(rows).nth(self.played).unwrap_or_default();
-        simd::run(level, Widen { from, to });
-        self.played += 1;
-    }
-}
-
-/// Where `len` actions are drawn to: what the caller has given for them, or memory of our own if that is not aligned or
-/// nothing; and what they have to be copied to then.
-fn place<'a, T: bytemuck::Pod>(given: &'a mut [u8], own: &'a mut Vec<T>, len: usize) -> (&'a mut [T], &'a mut [u8]) {
-    if given.len() == len * size_of::<T>() && bytemuck::try_cast_slice::<u8, T>(given).is_ok() {
-        return (bytemuck::cast_slice_mut(given), &mut []);
-    }
-    own.resize(len, T::zeroed());
-    (own, given)
-}
-
-/// Small numbers as large ones: a plain loop, compiled for the widest registers.
-struct Widen<'a> {
-    from: &'a [u8],
-    to: &'a mut [i64],
-}
-
-impl Kernel for Widen<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        for (to, from) in self.to.iter_mut().zip(self.from) {
-            *to = i64::from(*from);
-        }
-    }
 }
 
 impl Block {
@@ -151,8 +92,8 @@ impl Block {
             clock: try_vec(rows, 0)?,
             returns: try_vec(rows * spec.agents.len(), 0.0)?,
             unborn: rows,
-            ended: try_room(rows + PLACES)?,
-            room: [0; 80],
+            ended: try_room(rows)?,
+            room: try_vec(rows + MORE, 0)?,
             drawn: Drawn::default(),
         })
     }
@@ -245,25 +186,45 @@ impl Block {
         autoreset == Autoreset::NextStep && self.phases[row] == Phase::Over
     }
 
-    /// Draws random actions for all rows, plays them, and writes them to `out` if it has room. It will be called for as
-    /// many more steps as are `left`, this one included.
-    pub fn step_sampled<E: Environment>(
+    /// Draws random actions for all rows, plays them, and writes them to `out` if it has room.
+    pub(super) fn step_sampled<E: Environment>(
         &mut self,
         env: &E,
-        rule: &ActionRule,
+        draws: Draws<'_>,
         settings: Settings,
         scratch: &mut E::Scratch,
-        left: usize,
         out: &mut Outputs<'_, E>,
+        mut meanwhile: Meanwhile<'_>,
     ) {
+        let Draws { rule, left, streams } = draws;
         let mut drawn = std::mem::take(&mut self.drawn);
         let (rngs, len) = (&mut self.action_rngs, self.rows * rule.row_len());
         let given = std::mem::take(&mut out.actions);
+        if let Some(n) = bytes_for::<E>(rule) {
+            let choices = drawn.ahead.next(settings.level, rngs, n, left);
+            let mut widening = Widening { level: settings.level, from: choices, to: given };
+            if !streams {
+                widening.all();
+            }
+            let mut told = |rows| {
+                widening.go_on(rows);
+                if let Some(meanwhile) = &mut meanwhile {
+                    meanwhile(rows);
+                }
+            };
+            self.step(env, settings, scratch, Actions::U8(choices), out, Some(&mut told));
+            widening.go_on(usize::MAX);
+            self.drawn = drawn;
+            return;
+        }
         let (actions, copy) = match rule.sampled_dtype() {
             Dtype::Int64 => {
                 let (to, copy) = place(given, &mut drawn.int64, len);
                 match rule.few_choices() {
-                    Some(n) => drawn.ahead.next(settings.level, rngs, n, left, to),
+                    Some(n) => {
+                        let from = drawn.ahead.next(settings.level, rngs, n, left);
+                        Widening { level: settings.level, from, to: bytemuck::cast_slice_mut(to) }.all();
+                    }
                     None => rule.sample_choices(settings.level, rngs, to),
                 }
                 (Actions::I64(to), copy)
@@ -282,7 +243,7 @@ impl Block {
         if copy.len() == actions.bytes().len() {
             copy.copy_from_slice(actions.bytes());
         }
-        self.step(env, settings, scratch, actions, out);
+        self.step(env, settings, scratch, actions, out, meanwhile);
         self.drawn = drawn;
     }
 
@@ -294,6 +255,7 @@ impl Block {
         scratch: &mut E::Scratch,
         actions: Actions<'_>,
         out: &mut Outputs<'_, E>,
+        meanwhile: Meanwhile<'_>,
     ) {
         let mut over = std::mem::take(&mut self.ended);
         if settings.autoreset == Autoreset::NextStep {
@@ -321,6 +283,11 @@ impl Block {
             ),
             observations: out.observations,
             infos: &mut out.infos,
+            // Taken apart, for a shorter life.
+            meanwhile: match meanwhile {
+                Some(told) => Some(told),
+                None => None,
+            },
         });
         if !E::ONE_PASS {
             self.rest(&over);
@@ -344,9 +311,9 @@ impl Block {
         }
         self.ended = over;
         self.ended.clear();
-        out.final_mask.fill(0);
-        out.episode_lengths.fill(0);
-        out.episode_returns.fill(0.0);
+        clear(out.final_mask);
+        clear(out.episode_lengths);
+        clear(out.episode_returns);
         if some_done {
             self.end(env, settings, out);
         }
@@ -436,14 +403,26 @@ pub(super) fn fill_row<T: Copy>(to: &mut [T], x: T) {
     }
 }
 
+/// Zeros, where there is an array. Of none, a C library's `memset` may make a store with all lanes masked off at an address
+/// that is none, and the CPU takes 50 ns to find that nothing is wrong.
+#[inline(always)]
+fn clear<T: bytemuck::Zeroable + Copy>(to: &mut [T]) {
+    if !to.is_empty() {
+        to.fill(T::zeroed());
+    }
+}
+
 /// Most rows that are looked at together.
 const PLACES: usize = 64;
+
+/// What is overwritten behind their places.
+const MORE: usize = 80;
 
 /// Finds the rows where either flag is set. Flags are 0 or 1.
 struct Collect<'a> {
     flags: (&'a [u8], &'a [u8]),
-    /// Room for the places in 64 rows.
-    room: &'a mut [u32; 80],
+    /// Room for the places of all rows and [`MORE`].
+    room: &'a mut [u32],
     to: &'a mut Vec<u32>,
 }
 
@@ -455,15 +434,11 @@ impl Kernel for Collect<'_> {
         let (a, a_rest) = self.flags.0.as_chunks::<PLACES>();
         let (b, b_rest) = self.flags.1.as_chunks::<PLACES>();
         let whole = a.len();
+        let mut count = 0;
         for (k, (a, b)) in a.iter().zip(b).enumerate() {
-            let count = s.places_set(a, b, (PLACES * k) as u32, self.room);
-            // Copied whole, a few at a time, which is no work for a library function.
-            let end = self.to.len() + count;
-            for few in self.room[..PLACES].chunks_exact(16).take(count.div_ceil(16)) {
-                self.to.extend_from_slice(few);
-            }
-            self.to.truncate(end);
+            count += s.places_set(a, b, (PLACES * k) as u32, &mut self.room[count..]);
         }
+        self.to.extend_from_slice(&self.room[..count]);
         for (k, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
             if a | b != 0 {
                 self.to.push((PLACES * whole + k) as u32);

@@ -88,7 +88,7 @@ impl<E: Environment> VecEnv<E> {
                     actions: &mut [],
                     infos: Infos::none(),
                 };
-                block.step(&self.env, self.settings, &mut scratch, own, &mut out);
+                block.step(&self.env, self.settings, &mut scratch, own, &mut out, None);
             }
             if let Some((step, e)) = refused {
                 (outcome, left) = (Err(Error::new(e.status, format!("step {step}: {}", e.message))), step);

@@ -70,6 +70,8 @@ pub trait Environment: Send + Sync + Sized + 'static {
     /// Whether [`Environment::step`] also has every row counted by the tally and writes its observations, while the state
     /// is in registers: for rules so short that more passes over memory would show.
     const ONE_PASS: bool = false;
+    /// Whether [`Environment::step`] also takes choices that the engine has drawn as [`Actions::U8`].
+    const READS_BYTES: bool = false;
     /// Writes the observations `(rows, agents, observation_len)` of consecutive rows.
     fn observe(&self, level: Level, state: &Columns, clock: &[u32], rows: Range<usize>, out: &mut [Self::Obs]);
     /// Writes the observations of some rows to their places among those of all rows, `out`.
@@ -83,6 +85,9 @@ pub trait Environment: Send + Sync + Sized + 'static {
     /// Checks one value of a column that a caller wants to inject.
     fn check_column(&self, name: &str, value: f64) -> Result<()>;
 }
+
+/// What is told of rows, if anybody listens.
+pub type Meanwhile<'a> = Option<&'a mut dyn FnMut(usize)>;
 
 /// The arguments of a step of a block.
 pub struct Turn<'a, 'b, E: Environment> {
@@ -106,4 +111,7 @@ pub struct Turn<'a, 'b, E: Environment> {
     pub observations: &'a mut [E::Obs],
     /// To write.
     pub infos: &'a mut Infos<'b>,
+    /// May be told now and then how many rows more are done: results of an earlier step go to memory meanwhile. What is not
+    /// told of goes afterwards.
+    pub meanwhile: Meanwhile<'a>,
 }

@@ -5,6 +5,7 @@ mod block;
 mod checks;
 pub mod columns;
 pub mod config;
+mod drawn;
 pub mod draws;
 pub mod entropy;
 pub mod environment;
@@ -13,6 +14,7 @@ mod outputs;
 pub mod rng;
 mod snapshot;
 pub mod spec;
+mod stage;
 pub mod tally;
 #[cfg_attr(target_family = "wasm", path = "threads_off.rs")]
 pub mod threads;

@@ -1,11 +1,10 @@
-//! Where the results of a step go: the caller's arrays, cut by rows, or a stage in a cache before them.
+//! Where the results of a step go: the caller's arrays, cut by rows.
 
 use super::block::fill_row;
 use super::columns::Element;
 use super::environment::Environment;
 use super::spec::Spec;
-use crate::simd::{self, Level, Real};
-use bytemuck::Zeroable;
+use crate::simd::Real;
 
 /// Most infos an environment can have.
 pub const MOST_INFOS: usize = 16;
@@ -71,60 +70,6 @@ pub(super) fn cut<'a, T>(slice: &mut &'a mut [T], count: usize) -> &'a mut [T] {
     let (front, rest) = std::mem::take(slice).split_at_mut_checked(count).unwrap_or_default();
     *slice = rest;
     front
-}
-
-/// From so many rows on, results of a rollout leave the caches before anybody reads them.
-pub(super) const WORTH_STREAMING: usize = 1 << 18;
-
-/// The results of one block and step, in a cache: from here they go to memory past the caches, in whole lines, which
-/// then need not be read before they are written.
-pub(super) struct Stage<E: Environment> {
-    observations: Vec<E::Obs>,
-    rewards: Vec<E::Reward>,
-    terminations: Vec<u8>,
-    truncations: Vec<u8>,
-    actions: Vec<u8>,
-}
-
-impl<E: Environment> Default for Stage<E> {
-    fn default() -> Self {
-        Stage {
-            observations: Vec::new(),
-            rewards: Vec::new(),
-            terminations: Vec::new(),
-            truncations: Vec::new(),
-            actions: Vec::new(),
-        }
-    }
-}
-
-impl<E: Environment> Stage<E> {
-    /// Has `play` write here what goes to `out`. What only the ends of episodes write goes there directly.
-    pub(super) fn step(&mut self, level: Level, out: &mut Outputs<'_, E>, mut play: impl FnMut(&mut Outputs<'_, E>)) {
-        self.observations.resize(out.observations.len(), E::Obs::zeroed());
-        self.rewards.resize(out.rewards.len(), E::Reward::ZERO);
-        self.terminations.resize(out.terminations.len(), 0);
-        self.truncations.resize(out.truncations.len(), 0);
-        self.actions.resize(out.actions.len(), 0);
-        play(&mut Outputs {
-            observations: &mut self.observations,
-            rewards: &mut self.rewards,
-            terminations: &mut self.terminations,
-            truncations: &mut self.truncations,
-            final_observations: &mut *out.final_observations,
-            final_mask: &mut *out.final_mask,
-            episode_returns: &mut *out.episode_returns,
-            episode_lengths: &mut *out.episode_lengths,
-            actions: &mut self.actions,
-            infos: Infos::none(),
-        });
-        let stream = |from: &[u8], to: &mut [u8]| simd::stream::copy(level, from, to);
-        stream(bytemuck::cast_slice(&self.observations), bytemuck::cast_slice_mut(out.observations));
-        stream(bytemuck::cast_slice(&self.rewards), bytemuck::cast_slice_mut(out.rewards));
-        stream(&self.terminations, out.terminations);
-        stream(&self.truncations, out.truncations);
-        stream(&self.actions, out.actions);
-    }
 }
 
 impl<'a, E: Environment> Outputs<'a, E> {

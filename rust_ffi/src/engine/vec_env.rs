@@ -4,14 +4,16 @@ use super::actions::{ActionRule, Actions};
 pub use super::block::Phase;
 use super::block::{Block, Seeding, Settings};
 use super::columns::{try_room, Dtype, Element};
-use super::environment::Environment;
+use super::drawn::{bytes_for, Draws};
+use super::environment::{Environment, Meanwhile};
 use super::error::{did_you_mean, Error, Result, Status};
-use super::outputs::{cut, Stage, WORTH_STREAMING};
+use super::outputs::cut;
 pub use super::outputs::{info_offsets, Infos, Outputs, RawOutputs, MOST_INFOS};
 use super::snapshot;
 use super::spec::Spec;
+use super::stage::{Stage, WORTH_STREAMING};
 use super::threads;
-use crate::simd::{self, Level};
+use crate::simd::Level;
 use serde_json::Value;
 use std::sync::{Mutex, PoisonError};
 
@@ -247,7 +249,7 @@ impl<E: Environment> VecEnv<E> {
         if let ([only], 1, Some(actions)) = (self.blocks.as_mut_slice(), steps, actions) {
             // Nothing to share out: the way of single environments, where it would show.
             if let Some(Ok(scratch)) = self.scratches.first_mut().map(Mutex::get_mut) {
-                only.step(&self.env, self.settings, scratch, actions, out);
+                only.step(&self.env, self.settings, scratch, actions, out, None);
             }
             return Ok(());
         }
@@ -258,27 +260,40 @@ impl<E: Environment> VecEnv<E> {
         // One block through all of its steps before the next, while it is in a cache.
         let streams = steps > 1 && env.spec().agents.len() * num_envs * steps >= WORTH_STREAMING;
         let scratches = &self.scratches;
+        let mut stages = try_room(if streams { count } else { 0 })?;
+        let most = self.blocks.iter().map(|block| block.rows).max().unwrap_or(0);
+        // Drawn as bytes, they need no stage.
+        let staged = if bytes_for::<E>(rule).is_some() { 0 } else { action_bytes };
+        for _ in 0..stages.capacity() {
+            stages.push(Mutex::new(Stage::new(env, most, staged)?));
+        }
         let run = |thread: usize, blocks: &mut [Block], outs: &mut [Outputs<'_, E>]| {
             // Nobody else has this thread's.
             let Some(scratch) = scratches.get(thread) else { return };
             let scratch = &mut *scratch.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut stage = Stage::default();
+            let mut stage = stages.get(thread).map(|stage| stage.lock().unwrap_or_else(PoisonError::into_inner));
             for block in blocks {
-                for (step, out) in outs.iter_mut().enumerate() {
-                    let mut out = out.cut_rows(env.spec(), block.rows, action_bytes);
-                    let mut play = |out: &mut Outputs<'_, E>| match cut {
-                        Some(cut) => block.step(env, settings, scratch, cut.of(step, block), out),
-                        None => block.step_sampled(env, rule, settings, scratch, steps - step, out),
-                    };
-                    if streams {
-                        stage.step(settings.level, &mut out, play);
-                    } else {
-                        play(&mut out);
+                let rows = block.rows;
+                let outs = outs.iter_mut().map(|out| out.cut_rows(env.spec(), rows, action_bytes));
+                let mut next = 0..steps;
+                let mut play = |out: &mut Outputs<'_, E>, meanwhile: Meanwhile<'_>| {
+                    let Some(step) = next.next() else { return };
+                    match cut {
+                        Some(cut) => block.step(env, settings, scratch, cut.of(step, block), out, meanwhile),
+                        None => block.step_sampled(
+                            env,
+                            Draws { rule, left: steps - step, streams },
+                            settings,
+                            scratch,
+                            out,
+                            meanwhile,
+                        ),
                     }
+                };
+                match &mut stage {
+                    Some(stage) => stage.roll(settings.level, outs, play),
+                    None => outs.for_each(|mut out| play(&mut out, None)),
                 }
-            }
-            if streams {
-                simd::stream::fence();
             }
         };
         if count == 1 && steps == 1 {
@@ -319,6 +334,7 @@ fn cast<'a, T: Element>(what: &str, bytes: &'a mut [u8], expected: usize, requir
         .map_err(|_| Error::new(Status::InvalidArgument, format!("{what}: not aligned for {}", T::DTYPE.name())))
 }
 
+#[inline(always)]
 fn optional(what: &str, found: usize, expected: usize) -> Result<()> {
     if found == 0 {
         return Ok(());

@@ -1,15 +1,29 @@
 //! Hints to the caches: copies past them, for results that nobody reads soon, and fetches ahead of need.
 
+#[cfg(target_arch = "x86_64")]
+use super::Isa;
 use super::Level;
 
 /// Copies `from` to `to`, of the same length. Another thread may rely on it after a [`fence`].
 pub fn copy(level: Level, from: &[u8], to: &mut [u8]) {
     #[cfg(target_arch = "x86_64")]
-    if level != Level::SCALAR && x86_64::copy(level, from, to) {
+    if level != Level::SCALAR && x86_64::copy(level.0, from, to) {
         return;
     }
     let _ = level;
     to.copy_from_slice(from);
+}
+
+/// Writes `from` as 64-bit integers to `to`, likewise; as many as that has room for.
+pub fn widen(level: Level, from: &[u8], to: &mut [u8]) {
+    #[cfg(target_arch = "x86_64")]
+    if level.0 == Isa::Avx512 && x86_64::widen(from, to) {
+        return;
+    }
+    let _ = level;
+    for (to, from) in to.as_chunks_mut().0.iter_mut().zip(from) {
+        *to = i64::from(*from).to_ne_bytes();
+    }
 }
 
 /// Ends the copies of this thread.
@@ -36,17 +50,17 @@ pub fn fetch_all<T>(x: &[T]) {
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
-    use super::Level;
+    use crate::simd::Isa;
     use std::arch::x86_64::*;
 
     const LINE: usize = 64;
 
     /// False if this is no run of whole lines.
-    pub fn copy(level: Level, from: &[u8], to: &mut [u8]) -> bool {
+    pub fn copy(isa: Isa, from: &[u8], to: &mut [u8]) -> bool {
         if !to.as_ptr().addr().is_multiple_of(LINE) || !to.len().is_multiple_of(LINE) || from.len() != to.len() {
             return false;
         }
-        if level.name() == "avx512" {
+        if isa == Isa::Avx512 {
             // SAFETY: the CPU has that level; the rest is asked above.
             unsafe { copy_lines(from, to) };
             return true;
@@ -72,6 +86,30 @@ mod x86_64 {
         for (from, to) in from.chunks_exact(LINE).zip(to.chunks_exact_mut(LINE)) {
             // SAFETY: by this function's contract.
             unsafe { _mm512_stream_si512(to.as_mut_ptr().cast(), _mm512_loadu_si512(from.as_ptr().cast())) };
+        }
+    }
+
+    /// False if these are no whole lines.
+    pub fn widen(from: &[u8], to: &mut [u8]) -> bool {
+        if !to.as_ptr().addr().is_multiple_of(LINE) || !to.len().is_multiple_of(LINE) || 8 * from.len() != to.len() {
+            return false;
+        }
+        // SAFETY: the caller has asked for the level; the rest is asked above.
+        unsafe { widen_lines(from, to) };
+        true
+    }
+
+    /// # Safety
+    /// * The CPU has AVX-512F.
+    /// * `to` begins at a multiple of 64 and has whole lines, one for every eight bytes of `from`.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn widen_lines(from: &[u8], to: &mut [u8]) {
+        for (from, to) in from.chunks_exact(8).zip(to.chunks_exact_mut(LINE)) {
+            // SAFETY: by this function's contract.
+            unsafe {
+                let wide = _mm512_cvtepu8_epi64(_mm_loadl_epi64(from.as_ptr().cast()));
+                _mm512_stream_si512(to.as_mut_ptr().cast(), wide);
+            }
         }
     }
 

@@ -81,6 +81,7 @@ impl<G: Control, R: Real + Element> Environment for Classic<G, R> {
     }
 
     const ONE_PASS: bool = true;
+    const READS_BYTES: bool = true;
 
     fn step(&self, turn: Turn<'_, '_, Self>) {
         simd::run(turn.level, Step { env: self, turn });
@@ -161,6 +162,7 @@ fn read_actions<R: Real>(actions: Actions<'_>, to: &mut [R]) {
     match actions {
         Actions::F32(from) => to.iter_mut().zip(from).for_each(|(to, x)| *to = R::from_f32(*x)),
         Actions::F64(from) => to.iter_mut().zip(from).for_each(|(to, x)| *to = R::from_f64(*x)),
+        Actions::U8(from) => to.iter_mut().zip(from).for_each(|(to, x)| *to = R::from_i32(i32::from(*x))),
         Actions::I32(from) => to.iter_mut().zip(from).for_each(|(to, x)| *to = R::from_i32(*x)),
         Actions::I64(from) => to.iter_mut().zip(from).for_each(|(to, x)| *to = R::from_i32(*x as i32)),
     }
@@ -191,12 +193,18 @@ impl<G: Control, R: Real + Element> Kernel for Step<'_, '_, '_, G, R> {
     fn run<S: Simd>(self, s: S) {
         // A copy: the compiler knows that no array holds it.
         let game = self.env.game.clone();
-        let Turn { rows, state, scratch, actions, mut tally, observations, .. } = self.turn;
+        let Turn { rows, state, scratch, actions, mut tally, observations, mut meanwhile, .. } = self.turn;
         let Some(Tile { played, ahead }) = scratch.first_mut() else { return };
         let mut columns = state.first_mut::<R, MOST_STATE>();
         let single = actions.dtype() == Dtype::Float32;
         for first in (0..rows).step_by(TILE) {
             let tile = first..(first + TILE).min(rows);
+            // Four times in a tile: what goes to memory in large heaps is waited for.
+            let mut tell = || {
+                if let Some(told) = &mut meanwhile {
+                    told(TILE / 4);
+                }
+            };
             read_actions(actions.slice(tile.clone()), played);
             let mut columns = columns.each_mut().map(|column| column.get_mut(tile.clone()).unwrap_or_default());
             // What is seen has a column of its own behind those of the state.
@@ -233,6 +241,7 @@ impl<G: Control, R: Real + Element> Kernel for Step<'_, '_, '_, G, R> {
                     }
                 }
             });
+            tell();
             let first_ahead = if G::SEEN_AHEAD.is_some() { &*seen_ahead } else { &ahead[0] };
             let plan = Plan { game: &game, actions: &*played, ahead: [first_ahead, &ahead[1]], single };
             let (rewards, terminated) = (&mut tally.rewards[tile.clone()], &mut tally.terminated[tile.clone()]);
@@ -241,9 +250,12 @@ impl<G: Control, R: Real + Element> Kernel for Step<'_, '_, '_, G, R> {
             } else {
                 plan.step(s, &mut columns, rewards, terminated);
             }
+            tell();
             let out = &mut observations[tile.start * G::SEEN..tile.end * G::SEEN];
             observe(s, &game, &columns, out, seen_ahead);
+            tell();
             tally.count(tile);
+            tell();
         }
     }
 }
