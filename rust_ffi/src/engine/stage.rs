@@ -21,6 +21,9 @@ struct Side {
     rewards: Aligned,
     terminations: Aligned,
     truncations: Aligned,
+    final_mask: Aligned,
+    episode_returns: Aligned,
+    episode_lengths: Aligned,
     actions: Aligned,
 }
 
@@ -34,13 +37,16 @@ impl Stage {
                 rewards: Aligned::new(rows * agents * size_of::<E::Reward>())?,
                 terminations: Aligned::new(rows)?,
                 truncations: Aligned::new(rows)?,
+                final_mask: Aligned::new(rows)?,
+                episode_returns: Aligned::new(rows * agents * size_of::<f64>())?,
+                episode_lengths: Aligned::new(rows * size_of::<i64>())?,
                 actions: Aligned::new(rows * action_bytes)?,
             })
         };
         Ok(Stage([side()?, side()?]))
     }
 
-    /// Has `play` write here what goes to each of `outs`, the results of a block step by step. What only the ends of episodes write goes to its place directly.
+    /// Has `play` write here what goes to each of `outs`, the results of a block step by step. What only the ends of episodes write, their last observations, goes to its place directly.
     pub(super) fn roll<'a, E: Environment>(
         &mut self,
         level: Level,
@@ -72,9 +78,9 @@ impl Side {
             terminations: first(&mut self.terminations, out.terminations.len()),
             truncations: first(&mut self.truncations, out.truncations.len()),
             final_observations: &mut *out.final_observations,
-            final_mask: &mut *out.final_mask,
-            episode_returns: &mut *out.episode_returns,
-            episode_lengths: &mut *out.episode_lengths,
+            final_mask: first(&mut self.final_mask, out.final_mask.len()),
+            episode_returns: first(&mut self.episode_returns, out.episode_returns.len()),
+            episode_lengths: first(&mut self.episode_lengths, out.episode_lengths.len()),
             actions: if self.actions.get::<u8>().is_empty() {
                 &mut *out.actions
             } else {
@@ -89,7 +95,7 @@ impl Side {
 struct Leaving<'a> {
     level: Level,
     /// From where and to where, with the bytes of a row; what is left of it.
-    arrays: [(&'a [u8], &'a mut [u8], usize); 5],
+    arrays: [(&'a [u8], &'a mut [u8], usize); 8],
 }
 
 impl<'a> Leaving<'a> {
@@ -102,6 +108,9 @@ impl<'a> Leaving<'a> {
             (side.rewards.get(), bytemuck::cast_slice_mut(out.rewards)),
             (side.terminations.get(), &mut *out.terminations),
             (side.truncations.get(), &mut *out.truncations),
+            (side.final_mask.get(), &mut *out.final_mask),
+            (side.episode_returns.get(), bytemuck::cast_slice_mut(out.episode_returns)),
+            (side.episode_lengths.get(), bytemuck::cast_slice_mut(out.episode_lengths)),
             (side.actions.get(), &mut *out.actions),
         ];
         let arrays = arrays.map(|(from, to): (&[u8], &mut [u8])| match from.get(..to.len()) {

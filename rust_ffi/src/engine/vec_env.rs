@@ -139,7 +139,7 @@ pub struct Setup {
 const MOST_PIECES: usize = 4 * threads::PIECES;
 
 /// Bytes that a block and its results may take, so that the passes of a step find them in a cache.
-const BLOCK_BYTES: usize = 1 << 18;
+const BLOCK_BYTES: usize = 3 << 17;
 
 /// Whole lanes per block, enough blocks for all threads, and none larger than a cache.
 fn rows_per_block(spec: &Spec, num_envs: usize, threads: usize) -> usize {

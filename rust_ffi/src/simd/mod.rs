@@ -110,6 +110,19 @@ fn is_available(isa: Isa) -> bool {
     }
 }
 
+/// Runs `kernel` for a single row: on single numbers, which need no masks, with multiplications and additions fused as in the
+/// lanes of `level`.
+#[inline]
+pub fn run_one<K: Kernel>(level: Level, kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    if level != Level::SCALAR {
+        // SAFETY: every other Level of this target exists only if the CPU supports AVX2.
+        return unsafe { x86_64::run_one(kernel) };
+    }
+    let _ = level;
+    kernel.run(Scalar)
+}
+
 /// Runs `kernel` on the lanes of `level`.
 #[inline]
 pub fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {

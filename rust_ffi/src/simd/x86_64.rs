@@ -6,7 +6,7 @@
 use super::avx2::{F32x8, F64x4};
 use super::avx512::{F32x16, F64x8};
 use super::lanes::{Simd, MOST_COLUMNS};
-use super::{Isa, Kernel, Level};
+use super::{Isa, Kernel, Level, Scalar};
 use std::arch::x86_64::*;
 
 /// True if the CPU (and the operating system) support AVX2, and what came with it: fused multiply-adds, and
@@ -52,6 +52,16 @@ pub unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     debug_assert!(avx2_available());
     align_frame();
     kernel.run(Avx2(()))
+}
+
+/// Runs `kernel` on single numbers, with AVX2's instructions.
+///
+/// # Safety
+/// * the CPU supports AVX2 ([`avx2_available`]).
+#[target_feature(enable = "avx2,fma,bmi2,popcnt")]
+pub unsafe fn run_one<K: Kernel>(kernel: K) -> K::Output {
+    debug_assert!(avx2_available());
+    kernel.run(Scalar)
 }
 
 /// Runs `kernel` with AVX-512 code generation.

@@ -84,7 +84,11 @@ impl<G: Control, R: Real + Element> Environment for Classic<G, R> {
     const READS_BYTES: bool = true;
 
     fn step(&self, turn: Turn<'_, '_, Self>) {
-        simd::run(turn.level, Step { env: self, turn });
+        let level = turn.level;
+        match turn.rows {
+            1 => simd::run_one(level, Step { env: self, turn }),
+            _ => simd::run(level, Step { env: self, turn }),
+        }
     }
 
     fn observe(&self, level: Level, state: &Columns, clock: &[u32], rows: Range<usize>, out: &mut [f32]) {
