@@ -146,7 +146,14 @@ impl Columns {
             let bytes = bytes.ok_or_else(|| out_of_memory(usize::MAX))?;
             Ok(Column { dtype, width, data: Aligned::new(bytes)? })
         };
-        kinds.into_iter().map(column).collect::<Result<_>>().map(Columns)
+        let mut columns = Vec::new();
+        for kind in kinds {
+            let column = column(kind)?;
+            // So short that one hardly thinks of it, and yet what a process may die of.
+            columns.try_reserve(1).map_err(|_| out_of_memory(size_of::<Column>()))?;
+            columns.push(column);
+        }
+        Ok(Columns(columns))
     }
 
     /// Column `k`, `(rows, width)`.

@@ -90,6 +90,8 @@ pub trait Real:
     fn store_rounded<S: Simd>(x: S::F64, to: &mut [Self]);
     /// Sine and cosine; see [`super::trig`].
     fn sin_cos<S: Simd>(s: S, x: Self::Lanes<S>) -> (Self::Lanes<S>, Self::Lanes<S>);
+    /// That cosine alone.
+    fn cos<S: Simd>(s: S, x: Self::Lanes<S>) -> Self::Lanes<S>;
     /// Sine and cosine, in 64 bits those of the C library; see [`super::libm`].
     fn libm_sin_cos<S: Simd>(s: S, x: Self::Lanes<S>) -> (Self::Lanes<S>, Self::Lanes<S>);
     /// The square, in 64 bits as a power of the C library; see [`libm_power`].
@@ -127,6 +129,10 @@ impl Real for f32 {
     const MAX: Self = f32::MAX;
     const HAS_SPARE_BITS: bool = true;
     const PARTS: usize = 1;
+    #[inline(always)]
+    fn cos<S: Simd>(s: S, x: S::F32) -> S::F32 {
+        trig::cos_f32(s, x)
+    }
     #[inline(always)]
     fn sin_cos<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
         trig::sin_cos_f32(s, x)
@@ -238,6 +244,10 @@ impl Real for f64 {
     const MAX: Self = f64::MAX;
     const HAS_SPARE_BITS: bool = false;
     const PARTS: usize = 2;
+    #[inline(always)]
+    fn cos<S: Simd>(s: S, x: S::F64) -> S::F64 {
+        trig::cos(s, x)
+    }
     #[inline(always)]
     fn sin_cos<S: Simd>(s: S, x: S::F64) -> (S::F64, S::F64) {
         trig::sin_cos(s, x)

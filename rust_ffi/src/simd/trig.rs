@@ -90,6 +90,31 @@ pub fn sin_cos<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64) {
     if L::F64::all(x.abs().le(constant(SMALL))) {
         return kernels(s, x, constant(0.0));
     }
+    let (biased, y0, y1) = reduce(s, x);
+    let (sine, cosine) = kernels(s, y0, y1);
+    quadrant(s, biased, sine, cosine)
+}
+
+/// The cosine alone, the same. Where all lanes are an odd number of quarter turns from 0, it takes one polynomial.
+#[inline(always)]
+pub fn cos<L: Simd>(s: L, x: L::F64) -> L::F64 {
+    if L::F64::all(x.abs().le(L::F64::splat(s, SMALL))) {
+        return kernels(s, x, L::F64::splat(s, 0.0)).1;
+    }
+    let (biased, y0, y1) = reduce(s, x);
+    let odd = biased.has_bit::<0>();
+    if L::F64::all(odd) {
+        let (sine, _) = kernels(s, y0, y1);
+        return quadrant(s, biased, sine, sine).1;
+    }
+    let (sine, cosine) = kernels(s, y0, y1);
+    quadrant(s, biased, sine, cosine).1
+}
+
+/// The nearest multiple of a quarter turn, in the last bits of a number, and what remains, as a sum of two.
+#[inline(always)]
+fn reduce<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64, L::F64) {
+    let constant = |c: f64| L::F64::splat(s, c);
     let biased = x * constant(TWO_OVER_PI) + constant(ROUND);
     let k = biased - constant(ROUND);
     let t = x - k * constant(PIO2_1);
@@ -98,11 +123,10 @@ pub fn sin_cos<L: Simd>(s: L, x: L::F64) -> (L::F64, L::F64) {
     let c = k * constant(PIO2_3) - ((t - r) - w);
     let y0 = r - c;
     let y1 = (r - y0) - c;
-    let near = x.abs().le(constant(NEAR));
-    let (biased, y0, y1) =
-        if L::F64::all(near) { (biased, y0, y1) } else { reduce_some_far(s, NEAR.next_up(), x, biased, y0, y1) };
-    let (sine, cosine) = kernels(s, y0, y1);
-    quadrant(s, biased, sine, cosine)
+    if L::F64::all(x.abs().le(constant(NEAR))) {
+        return (biased, y0, y1);
+    }
+    reduce_some_far(s, NEAR.next_up(), x, biased, y0, y1)
 }
 
 /// The polynomials.
@@ -148,6 +172,31 @@ pub fn sin_cos_f32<L: Simd>(s: L, x: L::F32) -> (L::F32, L::F32) {
     if L::F32::all(x.abs().le(constant(SMALL_F32))) {
         return kernels_f32(s, x, None);
     }
+    let (biased, y0, y1) = reduce_f32(s, x);
+    let (sine, cosine) = kernels_f32(s, y0, Some(y1));
+    quadrant_f32(s, biased, sine, cosine)
+}
+
+/// See [`cos`].
+#[inline(always)]
+pub fn cos_f32<L: Simd>(s: L, x: L::F32) -> L::F32 {
+    if L::F32::all(x.abs().le(L::F32::splat(s, SMALL_F32))) {
+        return kernels_f32(s, x, None).1;
+    }
+    let (biased, y0, y1) = reduce_f32(s, x);
+    let odd = biased.has_bit::<0>();
+    if L::F32::all(odd) {
+        let (sine, _) = kernels_f32(s, y0, Some(y1));
+        return quadrant_f32(s, biased, sine, sine).1;
+    }
+    let (sine, cosine) = kernels_f32(s, y0, Some(y1));
+    quadrant_f32(s, biased, sine, cosine).1
+}
+
+/// See [`reduce`].
+#[inline(always)]
+fn reduce_f32<L: Simd>(s: L, x: L::F32) -> (L::F32, L::F32, L::F32) {
+    let constant = |c: f32| L::F32::splat(s, c);
     let biased = x * constant(TWO_OVER_PI as f32) + constant(ROUND_F32);
     let k = biased - constant(ROUND_F32);
     let t = x - k * constant(PIO2_F32[0]);
@@ -156,10 +205,16 @@ pub fn sin_cos_f32<L: Simd>(s: L, x: L::F32) -> (L::F32, L::F32) {
     let c = k * constant(PIO2_F32[2]) - ((t - r) - w);
     let y0 = r - c;
     let y1 = (r - y0) - c;
-    let near = x.abs().le(constant(NEAR_F32));
-    let (biased, y0, y1) = if L::F32::all(near) { (biased, y0, y1) } else { reduce_some_far_f32(s, x, biased, y0, y1) };
-    let (sine, cosine) = kernels_f32(s, y0, Some(y1));
-    let next = biased + constant(1.0);
+    if L::F32::all(x.abs().le(constant(NEAR_F32))) {
+        return (biased, y0, y1);
+    }
+    reduce_some_far_f32(s, x, biased, y0, y1)
+}
+
+/// See [`quadrant`].
+#[inline(always)]
+fn quadrant_f32<L: Simd>(s: L, biased: L::F32, sine: L::F32, cosine: L::F32) -> (L::F32, L::F32) {
+    let next = biased + L::F32::splat(s, 1.0);
     turned(s, biased.has_bit::<0>(), [biased.has_bit::<1>(), next.has_bit::<1>()], [sine, cosine])
 }
 
@@ -373,6 +428,7 @@ pub fn numpy_sin_cos_f32(x: f32) -> (f32, f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::{self, Kernel, Level, Real};
 
     fn ulps(a: f64, b: f64) -> u64 {
         (a.to_bits() as i64).abs_diff(b.to_bits() as i64)
@@ -404,6 +460,41 @@ mod tests {
         assert_eq!(sin_cos_f32_of(-0.0).0.to_bits(), (-0.0f32).to_bits());
         assert!(sin_cos_of(f64::INFINITY).0.is_nan() && sin_cos_of(f64::NAN).1.is_nan());
         assert!(sin_cos_f32_of(f32::INFINITY).0.is_nan());
+    }
+
+    /// Whether the cosine alone is that beside the sine.
+    struct Alone<'a, R>(&'a [R]);
+
+    impl<R: Real> Kernel for Alone<'_, R> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) {
+            let mut places = [[R::ZERO; 16]; 2];
+            for x in self.0.chunks(R::Lanes::<S>::WIDTH) {
+                let angle = R::Lanes::<S>::load_or(s, x, R::ZERO);
+                R::sin_cos(s, angle).1.store(&mut places[0][..x.len()]);
+                R::cos(s, angle).store(&mut places[1][..x.len()]);
+                let [beside, alone] = places.map(|place| place.map(|x| x.to_f64().to_bits()));
+                assert_eq!(beside[..x.len()], alone[..x.len()], "{x:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_cosine_alone_is_that_beside_the_sine() {
+        // Registers within one quarter turn, odd and even, of all signs; across its ends; and far.
+        let mut angles = Vec::new();
+        for turn in -9..=9 {
+            angles.extend((0..64).map(|k| f64::from(turn) * std::f64::consts::FRAC_PI_2 + f64::from(k - 32) * 0.024));
+            angles.extend((0..37).map(|k| f64::from(turn) + f64::from(k) * 0.31));
+        }
+        angles.extend((0..100).map(|k| f64::from(k) * 1e7));
+        let singles: Vec<f32> = angles.iter().map(|x| *x as f32).collect();
+        for level in Level::supported() {
+            simd::run(level, Alone(&angles));
+            simd::run(level, Alone(&singles));
+        }
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Control for CartPole {
 
     /// The sine and the cosine of the pole's angle.
     #[inline(always)]
-    fn ahead<S: Simd, R: Real>(&self, s: S, theta: R::Lanes<S>, _action: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
+    fn ahead<S: Simd, R: Real>(&self, s: S, theta: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
         R::libm_sin_cos(s, theta).into()
     }
 

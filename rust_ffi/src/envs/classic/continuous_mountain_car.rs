@@ -10,7 +10,7 @@
 //!   the angle of the slope, three times the position, has 32 bits for every narrow state;
 //! * the pull on the car, force and slope together, is rounded term by term for a 32-bit action, unless replaced.
 
-use super::control::{clip, constant, uniform, Ahead, Choice, Control, Moved, Row, Seen, State};
+use super::control::{clip, constant, uniform, Ahead, Choice, Control, Moved, Row, Seen, State, MOST_AHEAD};
 use super::mountain_car::{goal_velocity, COLUMNS, HIGH, LOW, MAX_SPEED, OBSERVED, OPTIONS};
 use crate::engine::config::Config;
 use crate::engine::error::Result;
@@ -63,18 +63,31 @@ impl Control for ContinuousMountainCar {
         [uniform(drawn[0], options), 0.0, 0.0, 0.0]
     }
 
-    const AHEAD: usize = 2;
+    const AHEAD: usize = 1;
     #[inline(always)]
     fn angle<S: Simd, R: Real>(&self, s: S, state: &State<R::Lanes<S>>) -> R::Lanes<S> {
         let angle = constant::<S, R>(s, 3.0) * state[0];
         R::Lanes::<S>::select(self.is_narrow::<S, R>(s, state), R::through_f32(angle), angle)
     }
 
-    /// What the slope takes from the velocity, and what it and a bound of the force change.
+    /// What the slope takes from the velocity.
     #[inline(always)]
-    fn ahead<S: Simd, R: Real>(&self, s: S, angle: R::Lanes<S>, action: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
+    fn ahead<S: Simd, R: Real>(&self, s: S, angle: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
+        [constant::<S, R>(s, GRAVITY) * R::cos(s, angle); MOST_AHEAD]
+    }
+    #[inline(always)]
+    fn is_usual<S: Simd, R: Real>(&self, s: S, action: R::Lanes<S>) -> bool {
+        R::Lanes::<S>::all(action.abs().le(constant::<S, R>(s, 1.0)))
+    }
+    /// And what it and a bound of the force change.
+    #[inline(always)]
+    fn beyond<S: Simd, R: Real>(
+        &self,
+        s: S,
+        [slope, _]: Ahead<R::Lanes<S>>,
+        action: R::Lanes<S>,
+    ) -> Ahead<R::Lanes<S>> {
         let number = |x: f64| constant::<S, R>(s, x);
-        let slope = number(GRAVITY) * R::sin_cos(s, angle).1;
         let bound = R::Lanes::<S>::select(action.lt(number(0.0)), number(-POWER), number(POWER));
         [slope, bound - slope]
     }

@@ -91,8 +91,18 @@ pub trait Control: Clone + Send + Sync + Sized + 'static {
     }
     /// Those numbers. They are found in a loop of their own.
     #[inline(always)]
-    fn ahead<S: Simd, R: Real>(&self, _: S, angle: R::Lanes<S>, _action: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
+    fn ahead<S: Simd, R: Real>(&self, _: S, angle: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
         [angle; MOST_AHEAD]
+    }
+    /// Whether these actions are all within the usual bounds. What is [`beyond`](Control::beyond) them is seldom asked for.
+    #[inline(always)]
+    fn is_usual<S: Simd, R: Real>(&self, _: S, _action: R::Lanes<S>) -> bool {
+        true
+    }
+    /// What was found ahead, and what actions need besides that are not usual.
+    #[inline(always)]
+    fn beyond<S: Simd, R: Real>(&self, _: S, ahead: Ahead<R::Lanes<S>>, _action: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
+        ahead
     }
     /// Where the first number ahead of a step stands among what was seen after the step before, if it does.
     const SEEN_AHEAD: Option<usize> = None;

@@ -234,8 +234,7 @@ impl<G: Control, R: Real + Element> Kernel for Step<'_, '_, '_, G, R> {
                         true => R::Lanes::<S>::load_or(s, &ahead[0][range.clone()], R::ZERO),
                         false => game.angle::<S, R>(s, &load_state::<S, G, R>(s, &columns, range.clone())),
                     };
-                    let action = R::Lanes::<S>::load_or(s, &played[range.clone()], R::ZERO);
-                    let found = game.ahead::<S, R>(s, angle, action);
+                    let found = game.ahead::<S, R>(s, angle);
                     if G::SEEN_AHEAD.is_some() {
                         found[0].store(&mut seen_ahead[range.clone()]);
                     } else {
@@ -282,6 +281,9 @@ impl<G: Control, R: Real> Plan<'_, G, R> {
                 ahead[k] = R::Lanes::<S>::load_or(s, &self.ahead[k][range.clone()], R::ZERO);
             }
             let action = R::Lanes::<S>::load_or(s, &self.actions[range.clone()], R::ZERO);
+            if !self.game.is_usual::<S, R>(s, action) {
+                ahead = self.game.beyond::<S, R>(s, ahead, action);
+            }
             let moved = self.game.step::<S, R>(s, state, ahead, action, self.single);
             for k in 0..G::COLUMNS.len() {
                 moved.state[k].store(&mut columns[k][range.clone()]);
@@ -307,11 +309,22 @@ impl<G: Control, R: Real> Plan<'_, G, R> {
             for k in 0..G::COLUMNS.len() {
                 state[k] = R::narrow(s, load_halves(s, columns[k], &halves));
             }
+            let actions = load_halves::<S, R>(s, self.actions, &halves);
+            let mut found = [[R::Lanes::<S>::splat(s, R::ZERO); MOST_AHEAD]; 2];
             let mut ahead = [S::F32::splat(s, 0.0); MOST_AHEAD];
             for k in 0..G::AHEAD {
-                ahead[k] = R::narrow(s, load_halves(s, self.ahead[k], &halves));
+                let here = load_halves::<S, R>(s, self.ahead[k], &halves);
+                (found[0][k], found[1][k]) = (here[0], here[1]);
+                ahead[k] = R::narrow(s, here);
             }
-            let actions = load_halves::<S, R>(s, self.actions, &halves);
+            if !(self.game.is_usual::<S, R>(s, actions[0]) && self.game.is_usual::<S, R>(s, actions[1])) {
+                for half in 0..2 {
+                    found[half] = self.game.beyond::<S, R>(s, found[half], actions[half]);
+                }
+                for k in 0..MOST_AHEAD {
+                    ahead[k] = R::narrow(s, [found[0][k], found[1][k]]);
+                }
+            }
             let moved = self.game.step::<S, f32>(s, state, ahead, R::narrow(s, actions), true);
             let reward = R::part(s, moved.reward);
             for half in 0..2 {

@@ -70,8 +70,8 @@ impl Control for MountainCar {
 
     /// The cosine of three times the position, which is the slope.
     #[inline(always)]
-    fn ahead<S: Simd, R: Real>(&self, s: S, angle: R::Lanes<S>, _action: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
-        [R::sin_cos(s, angle).1; MOST_AHEAD]
+    fn ahead<S: Simd, R: Real>(&self, s: S, angle: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
+        [R::cos(s, angle); MOST_AHEAD]
     }
 
     #[inline(always)]

@@ -83,7 +83,7 @@ impl Control for Pendulum {
     const SEEN_AHEAD: Option<usize> = Some(1);
     /// The sine of the angle.
     #[inline(always)]
-    fn ahead<S: Simd, R: Real>(&self, s: S, theta: R::Lanes<S>, _action: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
+    fn ahead<S: Simd, R: Real>(&self, s: S, theta: R::Lanes<S>) -> Ahead<R::Lanes<S>> {
         [R::sin_cos(s, theta).0; MOST_AHEAD]
     }
 
