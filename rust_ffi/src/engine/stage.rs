@@ -46,7 +46,8 @@ impl Stage {
         Ok(Stage([side()?, side()?]))
     }
 
-    /// Has `play` write here what goes to each of `outs`, the results of a block step by step. What only the ends of episodes write, their last observations, goes to its place directly.
+    /// Has `play` write here what goes to each of `outs`, the results of a block step by step. Last observations, which only
+    /// the ends of episodes write, go to their places directly.
     pub(super) fn roll<'a, E: Environment>(
         &mut self,
         level: Level,

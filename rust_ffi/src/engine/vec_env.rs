@@ -260,11 +260,12 @@ impl<E: Environment> VecEnv<E> {
         // One block through all of its steps before the next, while it is in a cache.
         let streams = steps > 1 && env.spec().agents.len() * num_envs * steps >= WORTH_STREAMING;
         let scratches = &self.scratches;
-        let mut stages = try_room(if streams { count } else { 0 })?;
+        let staging = if streams { count } else { 0 };
+        let mut stages = try_room(staging)?;
         let most = self.blocks.iter().map(|block| block.rows).max().unwrap_or(0);
         // Drawn as bytes, they need no stage.
         let staged = if bytes_for::<E>(rule).is_some() { 0 } else { action_bytes };
-        for _ in 0..stages.capacity() {
+        for _ in 0..staging {
             stages.push(Mutex::new(Stage::new(env, most, staged)?));
         }
         let run = |thread: usize, blocks: &mut [Block], outs: &mut [Outputs<'_, E>]| {

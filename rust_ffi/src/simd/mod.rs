@@ -110,8 +110,8 @@ fn is_available(isa: Isa) -> bool {
     }
 }
 
-/// Runs `kernel` for a single row: on single numbers, which need no masks, with multiplications and additions fused as in the
-/// lanes of `level`.
+/// Runs `kernel` for a single row: on single numbers, which need no masks, with multiplications and additions fused as in
+/// the lanes of `level`.
 #[inline]
 pub fn run_one<K: Kernel>(level: Level, kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
