@@ -6,7 +6,7 @@ use super::draws;
 use super::environment::Environment;
 use super::outputs::cut;
 use super::rng::Pcg64;
-use crate::simd::{self, stream, Kernel, Level, Simd};
+use crate::simd::{stream, Level};
 
 /// What is asked of random actions.
 pub(super) struct Draws<'a> {
@@ -80,7 +80,7 @@ impl Widening<'_> {
     /// All at once, into the caches.
     pub(super) fn all(&mut self) {
         let from = std::mem::take(&mut self.from);
-        simd::run(self.level, Widen { from, to: self.to.as_chunks_mut().0 });
+        stream::widen_in_caches(self.level, from, self.to);
     }
 
     /// Some more, past the caches.
@@ -88,23 +88,5 @@ impl Widening<'_> {
         let (now, later) = self.from.split_at(rows.min(self.from.len()));
         stream::widen(self.level, now, cut(&mut self.to, now.len() * 8));
         self.from = later;
-    }
-}
-
-/// Small numbers as large ones: a plain loop, compiled for the widest registers.
-struct Widen<'a> {
-    from: &'a [u8],
-    /// Integers of the machine.
-    to: &'a mut [[u8; 8]],
-}
-
-impl Kernel for Widen<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        for (to, from) in self.to.iter_mut().zip(self.from) {
-            *to = i64::from(*from).to_ne_bytes();
-        }
     }
 }

@@ -18,6 +18,7 @@ mod plugin_guest;
 mod plugin_watch;
 pub mod spec;
 mod status;
+mod step_io;
 pub mod vec_env;
 #[cfg(target_family = "wasm")]
 pub mod wasm;

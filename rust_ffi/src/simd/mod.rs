@@ -4,6 +4,7 @@
 //! [`Level`] proves that the CPU can execute it: the only ways to get one are detection and a checked name.
 #![allow(unsafe_code)]
 
+mod far;
 pub mod gather;
 mod lanes;
 pub mod libm;

@@ -1,8 +1,6 @@
 //! Hints to the caches: copies past them, for results that nobody reads soon, and fetches ahead of need.
 
-#[cfg(target_arch = "x86_64")]
-use super::Isa;
-use super::Level;
+use super::{Kernel, Level, Simd};
 
 /// Copies `from` to `to`, of the same length. Another thread may rely on it after a [`fence`].
 pub fn copy(level: Level, from: &[u8], to: &mut [u8]) {
@@ -17,12 +15,32 @@ pub fn copy(level: Level, from: &[u8], to: &mut [u8]) {
 /// Writes `from` as 64-bit integers to `to`, likewise; as many as that has room for.
 pub fn widen(level: Level, from: &[u8], to: &mut [u8]) {
     #[cfg(target_arch = "x86_64")]
-    if level.0 == Isa::Avx512 && x86_64::widen(from, to) {
+    if x86_64::widen(level.0, from, to) {
         return;
     }
-    let _ = level;
-    for (to, from) in to.as_chunks_mut().0.iter_mut().zip(from) {
-        *to = i64::from(*from).to_ne_bytes();
+    widen_in_caches(level, from, to);
+}
+
+/// The same, not past the caches.
+pub fn widen_in_caches(level: Level, from: &[u8], to: &mut [u8]) {
+    super::run(level, Widen { from, to: to.as_chunks_mut().0 });
+}
+
+/// A plain loop, compiled for the widest registers.
+struct Widen<'a> {
+    from: &'a [u8],
+    /// Integers of the machine.
+    to: &'a mut [[u8; 8]],
+}
+
+impl Kernel for Widen<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        for (to, from) in self.to.iter_mut().zip(self.from) {
+            *to = i64::from(*from).to_ne_bytes();
+        }
     }
 }
 
@@ -55,9 +73,13 @@ mod x86_64 {
 
     const LINE: usize = 64;
 
+    fn is_lines(x: &[u8]) -> bool {
+        x.as_ptr().addr().is_multiple_of(LINE) && x.len().is_multiple_of(LINE)
+    }
+
     /// False if this is no run of whole lines.
     pub fn copy(isa: Isa, from: &[u8], to: &mut [u8]) -> bool {
-        if !to.as_ptr().addr().is_multiple_of(LINE) || !to.len().is_multiple_of(LINE) || from.len() != to.len() {
+        if !is_lines(to) || from.len() != to.len() {
             return false;
         }
         if isa == Isa::Avx512 {
@@ -89,12 +111,13 @@ mod x86_64 {
         }
     }
 
-    /// False if these are no whole lines.
-    pub fn widen(from: &[u8], to: &mut [u8]) -> bool {
-        if !to.as_ptr().addr().is_multiple_of(LINE) || !to.len().is_multiple_of(LINE) || 8 * from.len() != to.len() {
+    /// False if these are no whole lines, or the CPU has not their instructions.
+    pub fn widen(isa: Isa, from: &[u8], to: &mut [u8]) -> bool {
+        let whole = is_lines(to) && 8 * from.len() == to.len();
+        if isa != Isa::Avx512 || !whole {
             return false;
         }
-        // SAFETY: the caller has asked for the level; the rest is asked above.
+        // SAFETY: an Isa of this name exists only in a Level, and that only where the CPU has it; the rest is asked above.
         unsafe { widen_lines(from, to) };
         true
     }
