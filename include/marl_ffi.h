@@ -7,8 +7,8 @@
  *               NULL. On any other status no output is written and no object is changed. The few functions that
  *               return a number directly say how it tells of a failure.
  *   Ownership   `_new` hands over a handle, `_free` takes it back; NULL may be freed. The library keeps no pointer
- *               of the caller's after a call returns, but those in the table of a plug-in. Texts it returns live as
- *               long as the library.
+ *               of the caller's after a call returns, but those in the table of a plug-in and those that a step is
+ *               bound to. Texts it returns live as long as the library.
  *   Threads     A handle takes one call at a time: a second one at the same time answers MARL_STATUS_BUSY and
  *               changes nothing. Different handles are independent. After fork() a child may use its handles.
  *   Arrays      Row-major. A pointer comes with its length; NULL is fine where the length is 0.
@@ -157,6 +157,10 @@ typedef enum marl_market_array {
   // Rewards, written by `marl_market_step`.
   MARL_MARKET_ARRAY_REWARDS = 4,
 } marl_market_array;
+
+// The step of a batch of one environment whose action is one number, bound to its buffers: for callers to whom each
+// argument of a call is work, such as the foreign functions of most languages.
+typedef struct marl_bound_step marl_bound_step;
 
 // A market bound to buffers of its own: the fast way to clear one market again and again.
 //
@@ -1184,6 +1188,47 @@ enum marl_status marl_vec_env_set_column(struct marl_vec_env *env,
 // * `env` is NULL or a live handle; `out` is valid for writes of `len` elements; `err` is NULL or valid for
 //   writes.
 enum marl_status marl_vec_env_seeds(struct marl_vec_env *env, uint64_t *out, size_t len, struct marl_error *err);
+
+// Binds the step of a batch of one environment to its buffers.
+//
+// Parameters: `env` has one environment, one agent that learns and actions of one number; it is freed after what is
+// bound to it. `io` is read now and not needed afterwards; its buffers are checked now and have to stay until the bound
+// step is freed. `actions_dtype` tells the type that the actions are of; `actions` and `actions_bytes` are not used.
+// `step_err` is filled by the steps that fail; NULL if not wanted. `out` receives the handle, to be freed with
+// `marl_bound_step_free`. Any number of steps may be bound to one environment.
+//
+// Errors: `MARL_STATUS_INVALID_ARGUMENT` for another batch; those of `marl_vec_env_step` for `io`;
+// `MARL_STATUS_NULL_POINTER`; `MARL_STATUS_BUSY`.
+//
+// # Safety
+// * as for `marl_vec_env_step`; the buffers of `io` and `step_err` stay valid until the bound step is freed, and
+//   `env` is freed later; `out` is NULL or valid for writes.
+enum marl_status marl_bound_step_new(struct marl_vec_env *env,
+                                     const struct marl_step_io *io,
+                                     struct marl_error *step_err,
+                                     struct marl_bound_step **out,
+                                     struct marl_error *err);
+
+// Frees a bound step, not its environment. NULL is fine.
+//
+// # Safety
+// * `step` is NULL or came from `marl_bound_step_new` and was not freed.
+void marl_bound_step_free(struct marl_bound_step *step);
+
+// Steps the environment once, as `marl_vec_env_step` would with this action and the bound buffers.
+//
+// Returns the reward if the episode goes on. Infinity if it ended: the buffers tell reward and flags. NaN if nothing
+// was stepped: `step_err` tells why, and no other buffer is written. So the reward is what is below infinity, and one
+// comparison finds out.
+//
+// Parameters: `action` is rounded to the bound type, if that is of 32 bits.
+//
+// Errors: `MARL_STATUS_ACTION_INVALID`, `MARL_STATUS_NOT_RESET`, `MARL_STATUS_EPISODE_OVER`,
+// `MARL_STATUS_NULL_POINTER`, `MARL_STATUS_BUSY`, `MARL_STATUS_POISONED`, in `step_err`.
+//
+// # Safety
+// * `step` is NULL or a live handle whose environment and buffers are still there.
+double marl_bound_step_run(const struct marl_bound_step *step, double action);
 
 #ifdef __cplusplus
 }  // extern "C"

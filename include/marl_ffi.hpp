@@ -391,6 +391,35 @@ class vec_env {
     std::unique_ptr<marl_vec_env, free> handle_;
 };
 
+// The step of a batch of one environment whose action is one number, bound to its buffers, which have to stay as long as
+// this object does, like the environment: a third of the time of `vec_env::step`.
+class bound_step {
+   public:
+    // `actions` is the type that actions are of; those of `io` are not used.
+    bound_step(vec_env &env, const step_io &io, marl_dtype actions) : why_(std::make_unique<marl_error>()) {
+        marl_step_io raw = io.get();
+        raw.actions_dtype = actions;
+        marl_error err;
+        marl_bound_step *made = nullptr;
+        detail::check(marl_bound_step_new(env.get(), &raw, why_.get(), &made, &err), err);
+        handle_.reset(made);
+    }
+
+    // The reward, or infinity if the episode ended: then the buffers tell reward and flags.
+    double operator()(double action) {
+        const double reward = marl_bound_step_run(handle_.get(), action);
+        if (reward != reward) detail::check(why_->status, *why_);
+        return reward;
+    }
+
+   private:
+    struct free {
+        void operator()(marl_bound_step *step) const noexcept { marl_bound_step_free(step); }
+    };
+    std::unique_ptr<marl_error> why_;
+    std::unique_ptr<marl_bound_step, free> handle_;
+};
+
 // ---------------------------------------------------------------------------------------------------------------------
 // The market
 

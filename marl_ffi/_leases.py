@@ -94,6 +94,24 @@ class Lease:
         self.idle = getrefcount(self.root)
 
 
+class Loan:
+    """One small array that a step writes to, lent as fresh views.
+
+    Attributes:
+        array: what is written to.
+        view: makes a view of it.
+        bound: what has a step write to it.
+        idle: the references to the array while there is no view, as `getrefcount(loan.array)` counts them.
+    """
+
+    __slots__ = ("array", "bound", "idle", "view")
+
+    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike, bind: Any) -> None:
+        self.array = np.empty(shape, dtype)
+        self.view, self.bound = self.array.view, bind(self.array)
+        self.idle = getrefcount(self.array)
+
+
 class Leases:
     """The sets of one engine."""
 

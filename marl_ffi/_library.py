@@ -120,15 +120,17 @@ def size_of(kind: str) -> int:
     return int(ffi.sizeof(kind))
 
 
-def new_handle(kind: str, *args: Any, size: int) -> Any:
+def new_handle(kind: str, *args: Any, size: int, keep: Any = None) -> Any:
     """What `<kind>_new(*args, out, err)` makes; `<kind>_free` gets it when nothing refers to it any more.
 
-    `size` is roughly the memory behind it, in bytes: PyPy, which counts no references, then knows when to look.
+    `size` is roughly the memory behind it, in bytes: PyPy, which counts no references, then knows when to look. `keep`
+    lives as long as the handle.
     """
     ffi, lib = get()
     err, made = new_error(), ffi.new(f"{kind} **")
     check(getattr(lib, f"{kind}_new")(*args, made, err), err)
-    return ffi.gc(made[0], getattr(lib, f"{kind}_free"), size)
+    free = getattr(lib, f"{kind}_free")
+    return ffi.gc(made[0], free if keep is None else lambda handle, _=keep: free(handle), size)
 
 
 def shared_error(function: Any, *args: Any) -> tuple[Any, Callable[[], None]]:

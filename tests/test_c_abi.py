@@ -38,7 +38,8 @@ def start(program: Path, *arguments: Path, **environment: str) -> str:
 
 @BOTH
 @pytest.mark.parametrize(
-    "name", ["hostile_market", "hostile_brigade", "hostile_library", "hostile_plugin", "hostile_vec_env", "threads"]
+    "name",
+    ["hostile_market", "hostile_brigade", "hostile_library", "hostile_plugin", "hostile_vec_env", "bound_step", "threads"],
 )
 def test_program(name: str, sanitize: bool, native_library: Path, tmp_path: Path) -> None:
     start(build(tmp_path / name, [PROGRAMS / f"{name}.c"], native_library, sanitize))

@@ -18,7 +18,7 @@ RECORDED = {"golden_market": market_lines, "episodes": episode_lines}
 
 @pytest.mark.parametrize(
     "name",
-    ["hostile_market", "hostile_brigade", "hostile_library", "hostile_vec_env", "golden_market", "episodes"],
+    ["hostile_market", "hostile_brigade", "hostile_library", "hostile_vec_env", "bound_step", "golden_market", "episodes"],
 )
 def test_program(name: str, native_library: Path, tmp_path: Path) -> None:
     """On scalar lanes: Valgrind knows no AVX-512, and not every instruction of AVX2.

@@ -208,6 +208,31 @@ void the_rest() {
     }));
 }
 
+void bound() {
+    std::vector<std::uint64_t> seeds{3};
+    std::array<float, 4> seen{};
+    std::array<double, 1> rewards{};
+    std::array<std::uint8_t, 1> over{}, cut{};
+    marl_ffi::options how;
+    how.autoreset = MARL_AUTORESET_DISABLED;
+    marl_ffi::vec_env env("CartPole-v1", 1, how);
+    marl_ffi::step_io io;
+    io.observations(seen).rewards(rewards).terminations(over).truncations(cut);
+    marl_ffi::bound_step step(env, io, MARL_DTYPE_INT64);
+    CHECK(throws(MARL_STATUS_NOT_RESET, "env 0", [&] { step(1); }));
+    marl_ffi::reset_request request;
+    request.seeds = seeds;
+    env.reset(request, seen);
+    const float before = seen[1];
+    CHECK(step(1) == 1 && seen[1] > before && !over[0]);
+    CHECK(throws(MARL_STATUS_ACTION_INVALID, "2.0", [&] { step(2); }));
+    int steps = 1;
+    while (step(1) < std::numeric_limits<double>::infinity()) steps++;
+    CHECK(steps < 20 && over[0] && rewards[0] == 1);
+    CHECK(throws(MARL_STATUS_EPISODE_OVER, "reset", [&] { step(1); }));
+    CHECK(throws(MARL_STATUS_DTYPE_MISMATCH, "float32", [&] { marl_ffi::bound_step(env, io, MARL_DTYPE_FLOAT32); }));
+}
+
 }  // namespace
 
 int main() {
@@ -217,5 +242,6 @@ int main() {
     markets<float>();
     markets<double>();
     the_rest();
+    bound();
     return outcome();
 }

@@ -13,6 +13,7 @@ use marl_ffi::ffi::library::{
     marl_abi_version, marl_default_num_threads, marl_simd_level, marl_status_name, marl_version,
 };
 use marl_ffi::ffi::vec_env::*;
+use marl_ffi::ffi::vec_env_bound::{marl_bound_step_free, marl_bound_step_new, marl_bound_step_run};
 use marl_ffi::Status;
 use std::ffi::{CStr, CString};
 use std::ptr::{null, null_mut};
@@ -144,7 +145,7 @@ fn without_handle(input: &mut Input) {
     let (out, bytes) = (room.pointer(), room.bytes());
     // SAFETY: NULL is no handle, and the rest is good.
     unsafe {
-        let status = match input.below(12) {
+        let status = match input.below(14) {
             0 => marl_vec_env_reset(none, null(), null(), null(), null(), out.cast(), bytes, e),
             1 => marl_vec_env_step(none, null(), e),
             2 => marl_vec_env_rollout(none, 1, null(), e),
@@ -157,6 +158,12 @@ fn without_handle(input: &mut Input) {
             9 => marl_vec_env_spec(none, out.cast(), bytes, &mut size, e),
             10 => {
                 marl_vec_env_free(none);
+                Status::NullPointer
+            }
+            11 => marl_bound_step_new(none, null(), null_mut(), &mut null_mut(), e),
+            12 => {
+                assert!(marl_bound_step_run(null(), 0.0).is_nan());
+                marl_bound_step_free(null_mut());
                 Status::NullPointer
             }
             _ => {

@@ -4,12 +4,13 @@ use crate::buffer::{Buffer, ErrorPlace};
 use crate::input::{Input, Numbers};
 use marl_ffi::engine::columns::Dtype;
 use marl_ffi::engine::spec::{Space, Spec};
-use marl_ffi::engine::vec_env::info_offsets;
+use marl_ffi::engine::vec_env::{info_offsets, widen};
 use marl_ffi::envs;
 use marl_ffi::ffi::vec_env::{
     marl_step_io, marl_vec_env, marl_vec_env_column, marl_vec_env_free, marl_vec_env_new, marl_vec_env_observe,
     marl_vec_env_reset, marl_vec_env_rollout, marl_vec_env_seeds, marl_vec_env_step,
 };
+use marl_ffi::ffi::vec_env_bound::{marl_bound_step_free, marl_bound_step_new, marl_bound_step_run};
 use marl_ffi::Status;
 use std::ffi::CString;
 use std::ptr::{null, null_mut};
@@ -155,7 +156,36 @@ impl Batch {
         if input.once_in(4) {
             arrays.write_actions(|to| spoil_actions(to, dtype, input));
         }
+        if self.envs == 1 && self.spec.agents.len() == 1 && self.spec.action_len() == 1 && input.once_in(2) {
+            if input.once_in(2) {
+                arrays.io.final_observations = null_mut();
+                arrays.io.final_mask = null_mut();
+                arrays.io.episode_returns = null_mut();
+                arrays.io.episode_lengths = null_mut();
+                arrays.io.infos = null_mut();
+            }
+            return self.step_bound(&mut arrays, dtype);
+        }
         self.step(&mut arrays)
+    }
+
+    /// A step bound to its buffers.
+    fn step_bound(&mut self, arrays: &mut Arrays, dtype: Dtype) -> Status {
+        let (mut err, mut why, mut step) = (ErrorPlace::new(), ErrorPlace::new(), null_mut());
+        let mut action = f64::NAN;
+        arrays.write_actions(|to| action = widen(dtype, to));
+        // SAFETY: the handle lives, all buffers have the sizes that are told and outlive what is bound to them.
+        let (status, told) = unsafe {
+            let status = marl_bound_step_new(self.env, &arrays.io, why.pointer(), &mut step, err.pointer());
+            assert_eq!(status, Status::Ok, "bind: {}", err.text());
+            let told = marl_bound_step_run(step, action);
+            marl_bound_step_free(step);
+            (if told.is_nan() { (*why.pointer()).status } else { Status::Ok }, told)
+        };
+        assert_eq!(told.is_nan(), status != Status::Ok);
+        why.check("bound step", status, &STEP);
+        check_arrays(arrays, status);
+        status
     }
 
     fn step(&mut self, arrays: &mut Arrays) -> Status {

@@ -131,6 +131,53 @@ impl<'a> Actions<'a> {
     }
 }
 
+/// An action of one number.
+#[derive(Clone, Copy, Debug)]
+pub enum Action {
+    /// A 32-bit float.
+    F32([f32; 1]),
+    /// A 64-bit float.
+    F64([f64; 1]),
+    /// A 32-bit integer.
+    I32([i32; 1]),
+    /// A 64-bit integer.
+    I64([i64; 1]),
+}
+
+impl Action {
+    /// The number as type `dtype` has it; an error if that is of integers and has none such.
+    #[inline(always)]
+    pub fn new(dtype: Dtype, x: f64) -> Result<Self> {
+        match dtype {
+            Dtype::Float32 => Ok(Action::F32([x as f32])),
+            Dtype::Float64 => Ok(Action::F64([x])),
+            Dtype::Int32 if f64::from(x as i32) == x => Ok(Action::I32([x as i32])),
+            Dtype::Int64 if (x as i64) as f64 == x => Ok(Action::I64([x as i64])),
+            other => {
+                let message = format!("actions[env 0]: expected {}, got {x:?}", other.name());
+                Err(Error::new(Status::ActionInvalid, message))
+            }
+        }
+    }
+
+    /// As a float.
+    #[inline(always)]
+    pub fn value(&self) -> f64 {
+        self.all().get(0)
+    }
+
+    /// As those of a batch.
+    #[inline(always)]
+    pub fn all(&self) -> Actions<'_> {
+        match self {
+            Action::F32(x) => Actions::F32(x),
+            Action::F64(x) => Actions::F64(x),
+            Action::I32(x) => Actions::I32(x),
+            Action::I64(x) => Actions::I64(x),
+        }
+    }
+}
+
 /// What an element of an action may be, for every element of a row.
 pub struct ActionRule {
     /// Bounds of each element of `tile / row` rows, repeated so that loops are long enough for lanes.
@@ -234,6 +281,12 @@ impl ActionRule {
             }
         }
         Ok(())
+    }
+
+    /// Whether a number is fine as the whole action of an environment.
+    #[inline(always)]
+    pub fn is_fine_alone(&self, x: f64) -> bool {
+        self.row == 1 && self.is_fine(0, x)
     }
 
     #[inline(always)]

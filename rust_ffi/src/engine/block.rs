@@ -8,8 +8,8 @@ use super::environment::{Environment, Meanwhile, Turn};
 use super::error::{Error, Result, Status};
 use super::rng::Pcg64;
 use super::tally::Tally;
-use super::vec_env::{Autoreset, Outputs};
-use crate::simd::{self, Kernel, Level, Simd};
+use super::vec_env::{Autoreset, Infos, Outputs};
+use crate::simd::{self, Kernel, Level, Real, Simd};
 use serde_json::Value;
 
 /// Where an environment stands.
@@ -72,6 +72,7 @@ pub struct Block {
     /// Room for the places of rows that end.
     room: Vec<u32>,
     drawn: Drawn,
+    no_infos: Infos<'static>,
 }
 
 impl Block {
@@ -95,6 +96,7 @@ impl Block {
             ended: try_room(rows)?,
             room: try_vec(rows + MORE, 0)?,
             drawn: Drawn::default(),
+            no_infos: Infos::none(),
         })
     }
 
@@ -162,10 +164,16 @@ impl Block {
     }
 
     /// An error if a row cannot be stepped.
+    #[inline(always)]
     pub fn check_phases(&self, autoreset: Autoreset) -> Result<()> {
         if self.unborn == 0 && (autoreset == Autoreset::NextStep || self.ended.is_empty()) {
             return Ok(());
         }
+        self.find_offender(autoreset)
+    }
+
+    #[cold]
+    fn find_offender(&self, autoreset: Autoreset) -> Result<()> {
         let offender = self.phases.iter().position(|phase| match phase {
             Phase::Unborn => true,
             Phase::Running => false,
@@ -292,8 +300,10 @@ impl Block {
         if !E::ONE_PASS {
             self.rest(&over);
         }
-        self.restart(env, settings.level, &over);
-        over.iter().for_each(|&row| out.clear_row(env, row as usize));
+        if !over.is_empty() {
+            self.restart(env, settings.level, &over);
+            over.iter().for_each(|&row| out.clear_row(env, row as usize));
+        }
         if E::ONE_PASS {
             // What was written of rows that were reset instead.
             env.observe_rows(&self.state, &self.clock, &over, out.observations);
@@ -317,6 +327,49 @@ impl Block {
         if some_done {
             self.end(env, settings, out);
         }
+    }
+
+    /// [`Block::step`] of a single row of one agent, where the rules do it in one pass and nothing else is asked: the reward, or
+    /// infinity if the episode ended. None, with nothing done, if there is more to do.
+    #[inline(always)]
+    pub fn step_one<E: Environment>(
+        &mut self,
+        env: &E,
+        settings: Settings,
+        scratch: &mut E::Scratch,
+        actions: Actions<'_>,
+        (observation, reward, terminated, truncated): (&mut [E::Obs], &mut E::Reward, &mut u8, &mut u8),
+    ) -> Option<f64> {
+        let simple = self.rows == 1 && self.unborn == 0 && self.ended.is_empty();
+        if !simple || settings.autoreset == Autoreset::SameStep || observation.len() != env.spec().observation_len() {
+            return None;
+        }
+        let mut done = false;
+        let from_mut = std::slice::from_mut::<u8>;
+        env.step(Turn {
+            level: settings.level,
+            rows: 1,
+            state: &mut self.state,
+            scratch,
+            rngs: &mut self.rngs,
+            phases: &self.phases,
+            actions,
+            tally: Tally::new(
+                settings,
+                (&mut self.clock, &mut self.returns),
+                (std::slice::from_mut(reward), from_mut(terminated), from_mut(truncated)),
+                &mut done,
+            ),
+            observations: observation,
+            infos: &mut self.no_infos,
+            meanwhile: None,
+        });
+        if !done {
+            return Some(reward.to_f64());
+        }
+        self.phases.fill(Phase::Over);
+        self.ended.push(0);
+        Some(f64::INFINITY)
     }
 
     /// Has the tally, which is about to count a step, begin at 0 in `rows`.

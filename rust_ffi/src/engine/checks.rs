@@ -2,7 +2,7 @@
 
 use super::actions::Actions;
 use super::block::Block;
-use super::columns::try_vec;
+use super::columns::{try_vec, Dtype};
 use super::environment::Environment;
 use super::error::{Error, Result, Status};
 use super::outputs::{Infos, Outputs};
@@ -12,13 +12,18 @@ use crate::simd::Real;
 use bytemuck::Zeroable;
 
 impl<E: Environment> VecEnv<E> {
-    pub(super) fn check_action_shape(&self, actions: &Actions<'_>, steps: usize) -> Result<()> {
-        let spec = self.env.spec();
-        if !spec.action_dtypes.contains(&actions.dtype()) {
-            let names: Vec<_> = spec.action_dtypes.iter().map(|dtype| dtype.name()).collect();
-            let message = format!("actions: expected {}, got {}", names.join(" or "), actions.dtype().name());
-            return Err(Error::new(Status::DtypeMismatch, message));
+    pub(super) fn check_action_dtype(&self, dtype: Dtype) -> Result<()> {
+        let fine = &self.env.spec().action_dtypes;
+        if fine.contains(&dtype) {
+            return Ok(());
         }
+        let names: Vec<_> = fine.iter().map(|dtype| dtype.name()).collect();
+        let message = format!("actions: expected {}, got {}", names.join(" or "), dtype.name());
+        Err(Error::new(Status::DtypeMismatch, message))
+    }
+
+    pub(super) fn check_action_shape(&self, actions: &Actions<'_>, steps: usize) -> Result<()> {
+        self.check_action_dtype(actions.dtype())?;
         Error::check_length("actions", actions.len(), steps * self.num_envs() * self.action_width())
     }
 

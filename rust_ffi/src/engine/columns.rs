@@ -98,6 +98,7 @@ impl Aligned {
     }
 
     /// The memory as elements of type `T`, to write.
+    #[inline(always)]
     pub fn get_mut<T: Pod>(&mut self) -> &mut [T] {
         bytemuck::cast_slice_mut(&mut bytemuck::cast_slice_mut::<Line, u8>(&mut self.lines)[..self.bytes])
     }
@@ -178,10 +179,13 @@ impl Columns {
     }
 
     /// [`Columns::first`], to write.
-    #[inline]
+    #[inline(always)]
     pub fn first_mut<T: Element, const N: usize>(&mut self) -> [&mut [T]; N] {
-        let mut columns = self.0.iter_mut();
-        std::array::from_fn(|_| columns.next().map(|column| column.data.get_mut()).unwrap_or_default())
+        let mut first: [&mut [T]; N] = std::array::from_fn(|_| Default::default());
+        for (to, column) in first.iter_mut().zip(&mut self.0) {
+            *to = column.data.get_mut();
+        }
+        first
     }
 
     /// The bytes of column `k` and how many belong to a row.

@@ -14,8 +14,9 @@ pub struct Infos<'a>([&'a mut [u8]; MOST_INFOS]);
 
 impl<'a> Infos<'a> {
     /// No arrays.
+    #[inline(always)]
     pub fn none() -> Self {
-        Infos(std::array::from_fn(|_| Default::default()))
+        Infos(Default::default())
     }
 
     /// Sets array `k`.
@@ -132,6 +133,50 @@ pub struct RawOutputs<'a> {
     pub actions: &'a mut [u8],
     /// All info arrays, each at its offset; see [`info_offsets`].
     pub infos: &'a mut [u8],
+}
+
+impl RawOutputs<'_> {
+    /// The same once more.
+    #[inline(always)]
+    pub fn again(&mut self) -> RawOutputs<'_> {
+        RawOutputs {
+            observations: &mut *self.observations,
+            rewards: &mut *self.rewards,
+            terminations: &mut *self.terminations,
+            truncations: &mut *self.truncations,
+            final_observations: &mut *self.final_observations,
+            final_mask: &mut *self.final_mask,
+            episode_returns: &mut *self.episode_returns,
+            episode_lengths: &mut *self.episode_lengths,
+            actions: &mut *self.actions,
+            infos: &mut *self.infos,
+        }
+    }
+}
+
+/// The outputs of a single environment with one agent, as bytes, without what is optional.
+pub struct RawRow<'a> {
+    /// See [`Outputs`].
+    pub observation: &'a mut [u8],
+    /// See [`Outputs`].
+    pub reward: &'a mut [u8],
+    /// See [`Outputs`].
+    pub terminated: &'a mut u8,
+    /// See [`Outputs`].
+    pub truncated: &'a mut u8,
+}
+
+impl<'a> RawRow<'a> {
+    /// As those of a batch.
+    pub fn all(self) -> RawOutputs<'a> {
+        RawOutputs {
+            observations: self.observation,
+            rewards: self.reward,
+            terminations: std::slice::from_mut(self.terminated),
+            truncations: std::slice::from_mut(self.truncated),
+            ..Default::default()
+        }
+    }
 }
 
 /// Offset of each info array in the buffer of all, and the size of that buffer. Arrays start at multiples of 64.

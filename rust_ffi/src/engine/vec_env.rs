@@ -1,6 +1,6 @@
 //! A batch of environments: the engine's front.
 
-use super::actions::{ActionRule, Actions};
+use super::actions::{Action, ActionRule, Actions};
 pub use super::block::Phase;
 use super::block::{Block, Seeding, Settings};
 use super::columns::{try_room, Dtype, Element};
@@ -8,7 +8,7 @@ use super::drawn::{bytes_for, Draws};
 use super::environment::{Environment, Meanwhile};
 use super::error::{did_you_mean, Error, Result, Status};
 use super::outputs::cut;
-pub use super::outputs::{info_offsets, Infos, Outputs, RawOutputs, MOST_INFOS};
+pub use super::outputs::{info_offsets, Infos, Outputs, RawOutputs, RawRow, MOST_INFOS};
 use super::snapshot;
 use super::spec::Spec;
 use super::stage::{Stage, WORTH_STREAMING};
@@ -87,6 +87,13 @@ pub trait AnyVecEnv: Send {
     fn reset(&mut self, request: ResetRequest<'_>, observations: &mut [u8]) -> Result<()>;
     /// Steps every environment once.
     fn step(&mut self, actions: Actions<'_>, out: RawOutputs<'_>) -> Result<()>;
+    /// An error if a step would refuse actions of this type, or these arrays, whatever is in them.
+    fn check_step(&self, dtype: Dtype, out: RawOutputs<'_>) -> Result<()>;
+    /// [`AnyVecEnv::step`] of a single environment with the only number of its action, of a type that it takes. The
+    /// reward, or infinity if the episode ended.
+    fn step_one(&mut self, action: Action, out: RawRow<'_>) -> Result<f64> {
+        step_as_batch(self, action, out.all())
+    }
     /// Steps every environment `steps` times; arrays have a leading axis of that length. Without actions,
     /// draws them.
     fn rollout(&mut self, steps: usize, actions: Option<Actions<'_>>, out: RawOutputs<'_>) -> Result<()>;
@@ -184,44 +191,51 @@ impl<E: Environment> VecEnv<E> {
         Ok(VecEnv { env, blocks, scratches, num_envs, rule, settings, threads, info_offsets, info_bytes })
     }
 
-    // Inlined, for results of hundreds of bytes would be copied on their way, which shows in single environments.
+    /// An error if arrays are not those of `steps` steps.
     #[inline(always)]
-    fn typed<'a>(&self, raw: RawOutputs<'a>, steps: usize) -> Result<Outputs<'a, E>> {
+    fn check_outputs(&self, raw: &RawOutputs<'_>, steps: usize) -> Result<()> {
         let spec = self.env.spec();
         let rows = steps * self.num_envs;
-        let agents = spec.agents.len();
-        let observations = cast("observations", raw.observations, rows * agents * spec.observation_len(), true)?;
-        let rewards = cast("rewards", raw.rewards, rows * agents, true)?;
-        let terminations = cast("terminations", raw.terminations, rows, true)?;
-        let truncations = cast("truncations", raw.truncations, rows, true)?;
-        let finals = cast("final_observations", raw.final_observations, rows * agents * spec.observation_len(), false)?;
-        let final_mask = cast("final_mask", raw.final_mask, rows, false)?;
-        optional("episode_returns", raw.episode_returns.len(), rows * agents)?;
+        let agents = rows * spec.agents.len();
+        let seen = agents * spec.observation_len();
+        check_cast::<E::Obs>("observations", raw.observations, seen, true)?;
+        check_cast::<E::Reward>("rewards", raw.rewards, agents, true)?;
+        check_cast::<u8>("terminations", raw.terminations, rows, true)?;
+        check_cast::<u8>("truncations", raw.truncations, rows, true)?;
+        check_cast::<E::Obs>("final_observations", raw.final_observations, seen, false)?;
+        check_cast::<u8>("final_mask", raw.final_mask, rows, false)?;
+        optional("episode_returns", raw.episode_returns.len(), agents)?;
         optional("episode_lengths", raw.episode_lengths.len(), rows)?;
         optional("actions_out", raw.actions.len(), rows * self.action_bytes())?;
-        optional("infos", raw.infos.len(), self.info_bytes)?;
-        let mut infos = Infos::none();
-        if !raw.infos.is_empty() {
-            let mut rest = raw.infos;
-            let mut at = 0;
-            for (k, field) in spec.infos.iter().enumerate() {
-                cut(&mut rest, self.info_offsets[k] - at);
-                infos.set(k, cut(&mut rest, field.row_bytes() * self.num_envs));
-                at = self.info_offsets[k] + field.row_bytes() * self.num_envs;
-            }
-        }
-        Ok(Outputs {
-            observations,
-            rewards,
-            terminations,
-            truncations,
-            final_observations: finals,
-            final_mask,
+        optional("infos", raw.infos.len(), self.info_bytes)
+    }
+
+    /// Arrays that were checked, as what they are. Inlined and without a `Result`, for its hundreds of bytes would be
+    /// copied on their way, which shows in single environments.
+    #[inline(always)]
+    fn typed<'a>(&self, raw: RawOutputs<'a>) -> Outputs<'a, E> {
+        let mut out = Outputs {
+            observations: cast(raw.observations),
+            rewards: cast(raw.rewards),
+            terminations: raw.terminations,
+            truncations: raw.truncations,
+            final_observations: cast(raw.final_observations),
+            final_mask: raw.final_mask,
             episode_returns: raw.episode_returns,
             episode_lengths: raw.episode_lengths,
             actions: raw.actions,
-            infos,
-        })
+            infos: Infos::none(),
+        };
+        if !raw.infos.is_empty() {
+            let mut rest = raw.infos;
+            let mut at = 0;
+            for (k, field) in self.env.spec().infos.iter().enumerate() {
+                cut(&mut rest, self.info_offsets[k] - at);
+                out.infos.set(k, cut(&mut rest, field.row_bytes() * self.num_envs));
+                at = self.info_offsets[k] + field.row_bytes() * self.num_envs;
+            }
+        }
+        out
     }
 
     /// The actions that some blocks' steps are cut from.
@@ -323,16 +337,26 @@ impl<E: Environment> VecEnv<E> {
     }
 }
 
-fn cast<'a, T: Element>(what: &str, bytes: &'a mut [u8], expected: usize, required: bool) -> Result<&'a mut [T]> {
+/// An error if bytes are not `expected` elements.
+#[inline(always)]
+fn check_cast<T: Element>(what: &str, bytes: &[u8], expected: usize, required: bool) -> Result<()> {
     if bytes.is_empty() && !required {
-        return Ok(Default::default());
+        return Ok(());
     }
     if bytes.len() != expected * size_of::<T>() {
         let (found, wanted) = (bytes.len(), expected * size_of::<T>());
         return Err(Error::new(Status::LengthMismatch, format!("{what}: expected {wanted} bytes, got {found}")));
     }
-    bytemuck::try_cast_slice_mut(bytes)
-        .map_err(|_| Error::new(Status::InvalidArgument, format!("{what}: not aligned for {}", T::DTYPE.name())))
+    if !bytes.as_ptr().cast::<T>().is_aligned() {
+        return Err(Error::new(Status::InvalidArgument, format!("{what}: not aligned for {}", T::DTYPE.name())));
+    }
+    Ok(())
+}
+
+/// Bytes that were checked, as elements.
+#[inline(always)]
+fn cast<T: Element>(bytes: &mut [u8]) -> &mut [T] {
+    bytemuck::try_cast_slice_mut(bytes).unwrap_or_default()
 }
 
 #[inline(always)]
@@ -364,7 +388,8 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
     fn reset(&mut self, request: ResetRequest<'_>, observations: &mut [u8]) -> Result<()> {
         let spec = self.env.spec();
         let width = spec.agents.len() * spec.observation_len();
-        let out: &mut [E::Obs] = cast("observations", observations, self.num_envs * width, true)?;
+        check_cast::<E::Obs>("observations", observations, self.num_envs * width, true)?;
+        let out: &mut [E::Obs] = cast(observations);
         if let Some(seeds) = request.seeds {
             Error::check_length("seeds", seeds.len(), self.num_envs)?;
         }
@@ -400,9 +425,34 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
 
     fn step(&mut self, actions: Actions<'_>, out: RawOutputs<'_>) -> Result<()> {
         self.check_action_shape(&actions, 1)?;
-        let mut out = self.typed(out, 1)?;
+        self.check_outputs(&out, 1)?;
         self.check_blocks(actions, 1)?;
+        let mut out = self.typed(out);
         self.play(1, Some(actions), &mut out)
+    }
+
+    fn step_one(&mut self, action: Action, out: RawRow<'_>) -> Result<f64> {
+        let fine = self.rule.is_fine_alone(action.value());
+        let ([only], true) = (self.blocks.as_mut_slice(), E::ONE_PASS && fine) else {
+            return step_as_batch(self, action, out.all());
+        };
+        let observation = bytemuck::try_cast_slice_mut(&mut *out.observation);
+        let (Ok(observation), Ok([reward])) = (observation, bytemuck::try_cast_slice_mut(&mut *out.reward)) else {
+            return step_as_batch(self, action, out.all());
+        };
+        let Some(Ok(scratch)) = self.scratches.first_mut().map(Mutex::get_mut) else {
+            return step_as_batch(self, action, out.all());
+        };
+        let row = (observation, reward, &mut *out.terminated, &mut *out.truncated);
+        match only.step_one(&self.env, self.settings, scratch, action.all(), row) {
+            Some(earned) => Ok(earned),
+            None => step_as_batch(self, action, out.all()),
+        }
+    }
+
+    fn check_step(&self, dtype: Dtype, out: RawOutputs<'_>) -> Result<()> {
+        self.check_action_dtype(dtype)?;
+        self.check_outputs(&out, 1)
     }
 
     fn rollout(&mut self, steps: usize, actions: Option<Actions<'_>>, out: RawOutputs<'_>) -> Result<()> {
@@ -416,7 +466,8 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
         if !out.infos.is_empty() {
             return Err(Error::new(Status::InvalidArgument, "infos: a rollout reports none; expected NULL"));
         }
-        let mut out = self.typed(out, steps)?;
+        self.check_outputs(&out, steps)?;
+        let mut out = self.typed(out);
         for block in &self.blocks {
             block.check_phases(self.settings.autoreset)?;
         }
@@ -435,7 +486,8 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
     fn observe(&self, observations: &mut [u8]) -> Result<()> {
         let spec = self.env.spec();
         let width = spec.agents.len() * spec.observation_len();
-        let out: &mut [E::Obs] = cast("observations", observations, self.num_envs * width, true)?;
+        check_cast::<E::Obs>("observations", observations, self.num_envs * width, true)?;
+        let out: &mut [E::Obs] = cast(observations);
         for block in &self.blocks {
             let rows = &mut out[block.first * width..(block.first + block.rows) * width];
             self.env.observe(self.settings.level, &block.state, &block.clock, 0..block.rows, rows);
@@ -507,6 +559,13 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
     fn were_reset(&self) -> Vec<bool> {
         self.blocks.iter().flat_map(|block| block.phases.iter().map(|phase| *phase != Phase::Unborn)).collect()
     }
+}
+
+/// [`AnyVecEnv::step_one`] of any environment.
+pub fn step_as_batch<V: AnyVecEnv + ?Sized>(batch: &mut V, action: Action, mut out: RawOutputs<'_>) -> Result<f64> {
+    batch.step(action.all(), out.again())?;
+    let goes_on = out.terminations.first() == Some(&0) && out.truncations.first() == Some(&0);
+    Ok(if goes_on { widen(batch.spec().reward_dtype, out.rewards) } else { f64::INFINITY })
 }
 
 /// One element as a float, exactly or (64-bit integers) nearly.

@@ -20,6 +20,7 @@ pub mod spec;
 mod status;
 mod step_io;
 pub mod vec_env;
+pub mod vec_env_bound;
 #[cfg(target_family = "wasm")]
 pub mod wasm;
 
@@ -158,7 +159,10 @@ fn check_apart(written: &[(&str, usize, usize)], read: &[(&str, usize, usize)]) 
     Ok(())
 }
 
-/// Address and size of a buffer, for [`check_apart`].
-fn extent<T>(what: &'static str, pointer: *const T, len: usize) -> (&'static str, usize, usize) {
+/// Name, address and bytes of a buffer.
+type Extent = (&'static str, usize, usize);
+
+/// That of a buffer, for [`check_apart`].
+fn extent<T>(what: &'static str, pointer: *const T, len: usize) -> Extent {
     (what, pointer as usize, if pointer.is_null() { 0 } else { len.saturating_mul(size_of::<T>()) })
 }

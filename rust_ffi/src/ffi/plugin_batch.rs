@@ -149,22 +149,6 @@ fn rounded(bound: Option<f64>, dtype: Dtype) -> Option<f64> {
     bound.map(|bound| if dtype == Dtype::Float32 { f64::from(bound as f32) } else { bound })
 }
 
-/// The same outputs once more.
-fn again<'a>(out: &'a mut RawOutputs<'_>) -> RawOutputs<'a> {
-    RawOutputs {
-        observations: &mut *out.observations,
-        rewards: &mut *out.rewards,
-        terminations: &mut *out.terminations,
-        truncations: &mut *out.truncations,
-        final_observations: &mut *out.final_observations,
-        final_mask: &mut *out.final_mask,
-        episode_returns: &mut *out.episode_returns,
-        episode_lengths: &mut *out.episode_lengths,
-        actions: &mut *out.actions,
-        infos: &mut *out.infos,
-    }
-}
-
 impl AnyVecEnv for PluginBatch {
     fn spec(&self) -> &Spec {
         self.inner.spec()
@@ -187,13 +171,17 @@ impl AnyVecEnv for PluginBatch {
 
     fn step(&mut self, actions: Actions<'_>, mut out: RawOutputs<'_>) -> Result<()> {
         self.check_sound()?;
-        self.change(|inner| inner.step(actions, again(&mut out)))?;
+        self.change(|inner| inner.step(actions, out.again()))?;
         self.check_results(&out)
+    }
+
+    fn check_step(&self, dtype: Dtype, out: RawOutputs<'_>) -> Result<()> {
+        self.inner.check_step(dtype, out)
     }
 
     fn rollout(&mut self, steps: usize, actions: Option<Actions<'_>>, mut out: RawOutputs<'_>) -> Result<()> {
         self.check_sound()?;
-        self.change(|inner| inner.rollout(steps, actions, again(&mut out)))?;
+        self.change(|inner| inner.rollout(steps, actions, out.again()))?;
         self.check_results(&out)
     }
 

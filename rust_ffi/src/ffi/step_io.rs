@@ -1,9 +1,10 @@
 //! The buffers of a step, and how they are read.
 
-use super::{check_apart, dtype, extent, null, slice, slice_mut};
+use super::{check_apart, check_pointer, dtype, extent, null, slice, Extent};
 use crate::engine::actions::Actions;
+use crate::engine::columns::Element;
 use crate::engine::error::{Error, Result, Status};
-use crate::engine::vec_env::RawOutputs;
+use crate::engine::vec_env::{RawOutputs, RawRow};
 use std::ffi::c_void;
 
 /// Buffers of a step, all owned by the caller and used during the call only. Fill it once and pass it each time.
@@ -69,10 +70,12 @@ pub struct marl_step_io {
 }
 
 impl marl_step_io {
-    pub(super) fn check_apart(&self) -> Result<()> {
+    /// An error if two of the buffers, or one of them and `other`, which is written, too, share a byte.
+    pub(super) fn check_apart(&self, other: Extent) -> Result<()> {
         let bytes = |what, pointer: *mut c_void, len| extent(what, pointer.cast::<u8>().cast_const(), len);
         check_apart(
             &[
+                other,
                 bytes("observations", self.observations, self.observations_bytes),
                 bytes("rewards", self.rewards, self.rewards_bytes),
                 extent("terminations", self.terminations, self.terminations_len),
@@ -88,47 +91,77 @@ impl marl_step_io {
         )
     }
 
-    /// # Safety
-    /// * all buffers are NULL or valid for their sizes, and were found to be apart.
+    /// An error if a buffer for results is not aligned, too long, or missing where it is not optional.
     #[inline(always)]
-    pub(super) unsafe fn outputs<'a>(&self) -> Result<RawOutputs<'a>> {
-        fn wanted<T>(pointer: *mut T, len: usize) -> usize {
-            if pointer.is_null() {
-                0
-            } else {
-                len
+    pub(super) fn check_outputs(&self) -> Result<()> {
+        fn check<T>(what: &str, pointer: *const T, len: usize, optional: bool) -> Result<()> {
+            match len == 0 || (optional && pointer.is_null()) {
+                true => Ok(()),
+                false => check_pointer(what, pointer, len),
             }
         }
+        check("observations", self.observations.cast::<u8>(), self.observations_bytes, false)?;
+        check("rewards", self.rewards.cast::<u8>(), self.rewards_bytes, false)?;
+        check("terminations", self.terminations, self.terminations_len, false)?;
+        check("truncations", self.truncations, self.truncations_len, false)?;
+        check("final_observations", self.final_observations.cast::<u8>(), self.final_observations_bytes, true)?;
+        check("final_mask", self.final_mask, self.final_mask_len, true)?;
+        check("episode_returns", self.episode_returns, self.episode_returns_len, true)?;
+        check("episode_lengths", self.episode_lengths, self.episode_lengths_len, true)?;
+        check("actions_out", self.actions_out.cast::<u8>(), self.actions_out_bytes, true)?;
+        check("infos", self.infos.cast::<u8>(), self.infos_bytes, true)
+    }
+
+    /// The buffers for results. No `Result`: it would be copied, with its hundreds of bytes, on its way out.
+    ///
+    /// # Safety
+    /// * all buffers are NULL or valid for their sizes, were found to be apart and passed [`Self::check_outputs`].
+    #[inline(always)]
+    pub(super) unsafe fn outputs<'a>(&self) -> RawOutputs<'a> {
         // SAFETY: by this function's contract.
         unsafe {
-            Ok(RawOutputs {
-                observations: slice_mut("observations", self.observations.cast(), self.observations_bytes)?,
-                rewards: slice_mut("rewards", self.rewards.cast(), self.rewards_bytes)?,
-                terminations: slice_mut("terminations", self.terminations, self.terminations_len)?,
-                truncations: slice_mut("truncations", self.truncations, self.truncations_len)?,
-                final_observations: slice_mut(
-                    "final_observations",
-                    self.final_observations.cast(),
-                    wanted(self.final_observations, self.final_observations_bytes),
-                )?,
-                final_mask: slice_mut("final_mask", self.final_mask, wanted(self.final_mask, self.final_mask_len))?,
-                episode_returns: slice_mut(
-                    "episode_returns",
-                    self.episode_returns,
-                    wanted(self.episode_returns, self.episode_returns_len),
-                )?,
-                episode_lengths: slice_mut(
-                    "episode_lengths",
-                    self.episode_lengths,
-                    wanted(self.episode_lengths, self.episode_lengths_len),
-                )?,
-                actions: slice_mut(
-                    "actions_out",
-                    self.actions_out.cast(),
-                    wanted(self.actions_out, self.actions_out_bytes),
-                )?,
-                infos: slice_mut("infos", self.infos.cast(), wanted(self.infos, self.infos_bytes))?,
-            })
+            RawOutputs {
+                observations: wanted(self.observations.cast(), self.observations_bytes),
+                rewards: wanted(self.rewards.cast(), self.rewards_bytes),
+                terminations: wanted(self.terminations, self.terminations_len),
+                truncations: wanted(self.truncations, self.truncations_len),
+                final_observations: wanted(self.final_observations.cast(), self.final_observations_bytes),
+                final_mask: wanted(self.final_mask, self.final_mask_len),
+                episode_returns: wanted(self.episode_returns, self.episode_returns_len),
+                episode_lengths: wanted(self.episode_lengths, self.episode_lengths_len),
+                actions: wanted(self.actions_out.cast(), self.actions_out_bytes),
+                infos: wanted(self.infos.cast(), self.infos_bytes),
+            }
+        }
+    }
+
+    /// Whether anything optional is wanted.
+    pub(super) fn asks_more(&self) -> bool {
+        let optional = [
+            self.final_observations.cast_const().cast::<u8>(),
+            self.final_mask,
+            self.episode_returns.cast(),
+            self.episode_lengths.cast(),
+            self.infos.cast(),
+            self.actions_out.cast(),
+        ];
+        optional.iter().any(|pointer| !pointer.is_null())
+    }
+
+    /// The buffers for the results of a single environment.
+    ///
+    /// # Safety
+    /// * as for [`Self::outputs`]; and there is room for the flags of one environment.
+    #[inline(always)]
+    pub(super) unsafe fn row<'a>(&self) -> RawRow<'a> {
+        // SAFETY: by this function's contract.
+        unsafe {
+            RawRow {
+                observation: wanted(self.observations.cast(), self.observations_bytes),
+                reward: wanted(self.rewards.cast(), self.rewards_bytes),
+                terminated: &mut *self.terminations,
+                truncated: &mut *self.truncations,
+            }
         }
     }
 
@@ -139,6 +172,20 @@ impl marl_step_io {
         let bytes = unsafe { slice("actions", self.actions.cast::<u8>(), self.actions_bytes)? };
         Actions::from_bytes(bytes, dtype(self.actions_dtype)?)
     }
+}
+
+/// The `len` elements at `pointer`, to write; none if it is NULL.
+///
+/// # Safety
+/// * `pointer` is NULL, or aligned and valid for reads and writes of `len` elements for as long as `'a`, and nobody else
+///   touches them; they are no more bytes than `isize` counts.
+#[inline(always)]
+unsafe fn wanted<'a, T: Element>(pointer: *mut T, len: usize) -> &'a mut [T] {
+    if pointer.is_null() || len == 0 {
+        return &mut [];
+    }
+    // SAFETY: not NULL; the rest by this function's contract.
+    unsafe { std::slice::from_raw_parts_mut(pointer, len) }
 }
 
 /// Reads the caller's struct.

@@ -33,11 +33,11 @@ pub enum marl_autoreset {
 /// A handle may move between threads but takes one call at a time: a second one answers `MARL_STATUS_BUSY`.
 /// Different handles are independent.
 pub struct marl_vec_env {
-    handle: Handle<Inner>,
+    pub(super) handle: Handle<Inner>,
 }
 
-struct Inner {
-    venv: Box<dyn AnyVecEnv>,
+pub(super) struct Inner {
+    pub(super) venv: Box<dyn AnyVecEnv>,
     /// The last buffers that were found to be apart, to save the search: addresses only, never followed.
     apart: Option<marl_step_io>,
     info_bytes: usize,
@@ -46,7 +46,7 @@ struct Inner {
 impl Inner {
     fn check_apart(&mut self, io: &marl_step_io) -> Result<()> {
         if self.apart.as_ref() != Some(io) {
-            io.check_apart()?;
+            io.check_apart(extent::<u8>("", std::ptr::null(), 0))?;
             self.apart = Some(*io);
         }
         Ok(())
@@ -241,8 +241,9 @@ pub unsafe extern "C" fn marl_vec_env_step(
         let (mut guard, io) = unsafe { (handle("env", env)?.handle.enter()?, read_io(io)?) };
         let inner = guard.get();
         inner.check_apart(&io)?;
-        // SAFETY: by this function's contract, and found to be apart.
-        let (actions, out) = unsafe { (io.actions()?, io.outputs()?) };
+        io.check_outputs()?;
+        // SAFETY: by this function's contract; apart and checked.
+        let (actions, out) = unsafe { (io.actions()?, io.outputs()) };
         Error::check_length(
             "infos",
             if out.infos.is_empty() { inner.info_bytes } else { out.infos.len() },
@@ -277,8 +278,9 @@ pub unsafe extern "C" fn marl_vec_env_rollout(
         let (mut guard, io) = unsafe { (handle("env", env)?.handle.enter()?, read_io(io)?) };
         let inner = guard.get();
         inner.check_apart(&io)?;
-        // SAFETY: by this function's contract, and found to be apart.
-        let out = unsafe { io.outputs()? };
+        io.check_outputs()?;
+        // SAFETY: by this function's contract; apart and checked.
+        let out = unsafe { io.outputs() };
         // SAFETY: by this function's contract.
         let actions = if io.actions.is_null() { None } else { Some(unsafe { io.actions()? }) };
         inner.venv.rollout(num_steps, actions, out)

@@ -83,11 +83,12 @@ impl<G: Control, R: Real + Element> Environment for Classic<G, R> {
     const ONE_PASS: bool = true;
     const READS_BYTES: bool = true;
 
+    #[inline(always)]
     fn step(&self, turn: Turn<'_, '_, Self>) {
         let level = turn.level;
         match turn.rows {
-            1 => simd::run_one(level, Step { env: self, turn }),
-            _ => simd::run(level, Step { env: self, turn }),
+            1 => simd::run_one(level, Step::<G, R, true> { env: self, turn }),
+            _ => simd::run(level, Step::<G, R, false> { env: self, turn }),
         }
     }
 
@@ -155,7 +156,8 @@ impl<G: Control, R: Real + Element> Classic<G, R> {
     }
 }
 
-struct Step<'s, 'a, 'b, G: Control, R: Real + Element> {
+/// `ONE`: of a single row, which leaves no loops.
+struct Step<'s, 'a, 'b, G: Control, R: Real + Element, const ONE: bool> {
     env: &'s Classic<G, R>,
     turn: Turn<'a, 'b, Classic<G, R>>,
 }
@@ -188,7 +190,7 @@ impl<R: Real> Tile<R> {
     const ZERO: Self = Tile { played: [R::ZERO; TILE], ahead: [[R::ZERO; TILE]; MOST_AHEAD] };
 }
 
-impl<G: Control, R: Real + Element> Kernel for Step<'_, '_, '_, G, R> {
+impl<G: Control, R: Real + Element, const ONE: bool> Kernel for Step<'_, '_, '_, G, R, ONE> {
     type Output = ();
 
     /// Loops that are short, for a CPU looks ahead about as far as one of their passes: the longer a pass, the less of the
@@ -201,6 +203,7 @@ impl<G: Control, R: Real + Element> Kernel for Step<'_, '_, '_, G, R> {
         let Some(Tile { played, ahead }) = scratch.first_mut() else { return };
         let mut columns = state.first_mut::<R, MOST_STATE>();
         let single = actions.dtype() == Dtype::Float32;
+        let rows = if ONE { 1 } else { rows };
         for first in (0..rows).step_by(TILE) {
             let tile = first..(first + TILE).min(rows);
             // Four times in a tile: what goes to memory in large heaps is waited for.
