@@ -135,6 +135,31 @@ def test_what_is_refused_is_told_alike_by_any_number_of_threads() -> None:
     assert "env 60" in told[0][0] and "step 0" in told[0][1] and "env 60" in told[0][1]
 
 
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_a_large_batch_is_stepped_as_a_whole_or_not_at_all(threads: int) -> None:
+    """Enough work for seven threads, each of which checks its share: one wrong action anywhere, and nobody has stepped."""
+    count = 1 << 16
+    with mf.VecEnv("CartPole-v1", count, num_threads=threads, dtype="float32") as env:
+        env.reset(seed=0)
+        rng = np.random.default_rng(0)
+        for _ in range(12):
+            *_, terminations, _, _ = env.step(rng.integers(0, 2, count))
+        assert 0 < terminations.sum() < count
+        before = env.snapshot()
+        going_on = np.flatnonzero(~terminations)
+        for places in ([0], [-1], [count // 2], [-1, 5], [count // 3, -2, 2 * count // 5], slice(None)):
+            actions = rng.integers(0, 2, count)
+            offenders = np.unique(going_on[places])
+            actions[offenders] = 2
+            with pytest.raises(ActionError, match=rf"env {offenders[0]}\b"):
+                env.step(actions)
+            assert env.snapshot() == before
+        # Who is reset instead may be asked for anything.
+        actions = np.where(terminations, 99, 1)
+        rewards = env.step(actions)[1]
+        assert np.array_equal(rewards, (~terminations).astype(np.float32))
+
+
 # -- the pool -------------------------------------------------------------------------------------------
 
 

@@ -52,7 +52,7 @@ impl<E: Environment> VecEnv<E> {
     /// What is told of several reasons to refuse actions must not depend on the blocks: all environments come before all
     /// actions, and one step before the next.
     #[cold]
-    fn first_refusal(&self, actions: Actions<'_>, steps: usize) -> Result<()> {
+    pub(super) fn first_refusal(&self, actions: Actions<'_>, steps: usize) -> Result<()> {
         let autoreset = self.settings.autoreset;
         self.blocks.iter().try_for_each(|block| block.check_phases(autoreset))?;
         let cut = self.cut(actions);

@@ -95,16 +95,18 @@ impl Side {
 /// Copies under way.
 struct Leaving<'a> {
     level: Level,
-    /// From where and to where, with the bytes of a row; what is left of it.
+    /// From where and to where, with the bytes of a row; what is left of it. Those that are wanted come first.
     arrays: [(&'a [u8], &'a mut [u8], usize); 8],
+    wanted: usize,
 }
 
 impl<'a> Leaving<'a> {
     /// From `side` to `out`, if there is one.
     fn new<E: Environment>(level: Level, side: &'a Side, out: Option<&'a mut Outputs<'_, E>>) -> Self {
-        let Some(out) = out else { return Leaving { level, arrays: Default::default() } };
+        let mut leaving = Leaving { level, arrays: Default::default(), wanted: 0 };
+        let Some(out) = out else { return leaving };
         let rows = out.terminations.len().max(1);
-        let arrays = [
+        let arrays: [(&[u8], &mut [u8]); 8] = [
             (side.observations.get(), bytemuck::cast_slice_mut(out.observations)),
             (side.rewards.get(), bytemuck::cast_slice_mut(out.rewards)),
             (side.terminations.get(), &mut *out.terminations),
@@ -114,16 +116,19 @@ impl<'a> Leaving<'a> {
             (side.episode_lengths.get(), bytemuck::cast_slice_mut(out.episode_lengths)),
             (side.actions.get(), &mut *out.actions),
         ];
-        let arrays = arrays.map(|(from, to): (&[u8], &mut [u8])| match from.get(..to.len()) {
-            Some(from) => (from, &mut *to, from.len() / rows),
-            None => Default::default(),
-        });
-        Leaving { level, arrays }
+        for (from, to) in arrays {
+            let from = from.get(..to.len()).unwrap_or_default();
+            if let (Some(place), false) = (leaving.arrays.get_mut(leaving.wanted), from.is_empty()) {
+                *place = (from, to, from.len() / rows);
+                leaving.wanted += 1;
+            }
+        }
+        leaving
     }
 
     /// Copies `rows` more, or as many as there are.
     fn go_on(&mut self, rows: usize) {
-        for (from, to, row) in &mut self.arrays {
+        for (from, to, row) in self.arrays.iter_mut().take(self.wanted) {
             let bytes = row.saturating_mul(rows).min(from.len());
             let (now, later) = from.split_at(bytes);
             stream::copy(self.level, now, cut(to, bytes));

@@ -5,7 +5,7 @@
 
 use super::columns::try_room;
 use arc_swap::ArcSwapOption;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -76,21 +76,48 @@ fn stay_awake(call: usize) {
 /// Runs `work` on every task, on up to `threads` threads, which it is told the number of. Each begins with a share of its
 /// own, in order, and then helps those that are slower, or still asleep.
 pub fn for_each<T: Send>(threads: usize, tasks: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
+    check_then_each(threads, tasks, None::<fn(&T) -> bool>, work);
+}
+
+/// Likewise, once `check` holds of all tasks; if it does not, false, and nothing is done. Both in one call, for to have
+/// the helpers come and go takes as long as a check.
+pub fn check_then_each<T: Send>(
+    threads: usize,
+    tasks: &mut [T],
+    check: Option<impl Fn(&T) -> bool + Sync>,
+    work: impl Fn(usize, &mut T) + Sync,
+) -> bool {
     let threads = threads.min(tasks.len());
     let helpers = if threads > 1 { pool(threads - 1) } else { None };
     let (Some(pool), Ok(mut slots)) = (helpers, try_room(tasks.len())) else {
-        return tasks.iter_mut().for_each(|task| work(0, task));
+        let fine = check.is_none_or(|check| tasks.iter().all(check));
+        if fine {
+            tasks.iter_mut().for_each(|task| work(0, task));
+        }
+        return fine;
     };
-    let shares: Vec<_> =
-        (0..threads).map(|k| Share::new(tasks.len() * k / threads, tasks.len() * (k + 1) / threads)).collect();
+    let checks = check.map(|check| (check, Shares::new(tasks.len(), threads)));
+    let (unchecked, refused) = (AtomicUsize::new(tasks.len()), AtomicBool::new(false));
+    let shares = Shares::new(tasks.len(), threads);
     slots.extend(tasks.iter_mut().map(|task| Mutex::new(Some(task))));
-    let share = |k: usize| shares.get(k % threads);
+    let slot = |k: usize| slots.get(k).map(|slot| slot.lock().unwrap_or_else(PoisonError::into_inner));
     let run = |own: usize| {
-        let help = || (own + 1..own + threads).find_map(|k| share(k).and_then(Share::last));
-        let next = || share(own).and_then(Share::next).or_else(help);
-        while let Some(k) = next() {
-            let task = slots.get(k).and_then(|slot| slot.lock().unwrap_or_else(PoisonError::into_inner).take());
-            if let Some(task) = task {
+        if let Some((check, shares)) = &checks {
+            while let Some(k) = shares.next(own) {
+                // Counted even where it panics, or the others would wait for ever.
+                let mut checked = Checked { fine: false, refused: &refused, left: &unchecked };
+                checked.fine = slot(k).is_some_and(|task| task.as_ref().is_some_and(|task| check(task)));
+            }
+            wait_awake(&unchecked);
+            while unchecked.load(Ordering::Acquire) > 0 {
+                std::thread::yield_now();
+            }
+            if refused.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+        while let Some(k) = shares.next(own) {
+            if let Some(task) = slot(k).and_then(|mut task| task.take()) {
                 work(own, task);
             }
         }
@@ -109,6 +136,39 @@ pub fn for_each<T: Send>(threads: usize, tasks: &mut [T], work: impl Fn(usize, &
         run(0);
         wait_awake(&busy);
     });
+    !refused.into_inner()
+}
+
+/// A check under way.
+struct Checked<'a> {
+    fine: bool,
+    refused: &'a AtomicBool,
+    left: &'a AtomicUsize,
+}
+
+impl Drop for Checked<'_> {
+    fn drop(&mut self) {
+        if !self.fine {
+            self.refused.store(true, Ordering::Relaxed);
+        }
+        self.left.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// What the threads have left to do.
+struct Shares(Vec<Share>);
+
+impl Shares {
+    fn new(tasks: usize, threads: usize) -> Self {
+        Shares((0..threads).map(|k| Share::new(tasks * k / threads, tasks * (k + 1) / threads)).collect())
+    }
+
+    /// The next task of thread `own`: of its own share, or of another's.
+    fn next(&self, own: usize) -> Option<usize> {
+        let share = |k: usize| self.0.get(k % self.0.len());
+        let help = || (own + 1..own + self.0.len()).find_map(|k| share(k).and_then(Share::last));
+        share(own).and_then(Share::next).or_else(help)
+    }
 }
 
 /// Tasks of a thread that nobody has begun: from the lower half of the number to below the upper.
@@ -146,10 +206,10 @@ impl Share {
     }
 }
 
-/// Waits until no helper is busy, or for a moment: to sleep and be woken takes longer than they mostly do.
-fn wait_awake(busy: &AtomicUsize) {
+/// Waits until nothing is left, or for a moment: to sleep and be woken mostly takes longer than what is waited for.
+fn wait_awake(left: &AtomicUsize) {
     let start = Instant::now();
-    while busy.load(Ordering::Acquire) > 0 && start.elapsed() < STAYS_AWAKE {
+    while left.load(Ordering::Acquire) > 0 && start.elapsed() < STAYS_AWAKE {
         for _ in 0..16 {
             std::hint::spin_loop();
         }
@@ -183,4 +243,58 @@ fn pool(workers: usize) -> Option<Arc<Pool>> {
         }
     }
     Some(fresh)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn squares(threads: usize, count: usize, fine: impl Fn(usize) -> bool + Sync) -> (bool, Vec<usize>) {
+        let mut tasks: Vec<(usize, usize)> = (0..count).map(|k| (k, 0)).collect();
+        let check = |task: &(usize, usize)| fine(task.0);
+        let done = check_then_each(threads, &mut tasks, Some(check), |_, task| task.1 += task.0 * task.0);
+        (done, tasks.into_iter().map(|task| task.1).collect())
+    }
+
+    #[test]
+    fn each_task_is_done_once() {
+        for threads in [1, 2, 7] {
+            for count in [0, 1, 2, 6, 7, 8, 100] {
+                let expected = (0..count).map(|k| k * k).collect();
+                assert_eq!(squares(threads, count, |_| true), (true, expected), "{threads} {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_done_before_all_is_checked() {
+        for threads in [1, 2, 7] {
+            for offender in [0, 1, 31, 62, 63] {
+                let slow = |k: usize| {
+                    if k == offender {
+                        std::thread::sleep(Duration::from_millis(3));
+                    }
+                    k != offender
+                };
+                assert_eq!(squares(threads, 64, slow), (false, vec![0; 64]), "{threads} {offender}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_check_that_panics_ends_for_all() {
+        for threads in [1, 2, 7] {
+            let done = AtomicUsize::new(0);
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let check = |k: &usize| {
+                    assert_ne!(*k, 40, "on purpose");
+                    true
+                };
+                check_then_each(threads, &mut (0..64).collect::<Vec<_>>(), Some(check), |_, _| {
+                    done.fetch_add(1, Ordering::Relaxed);
+                })
+            }));
+            assert!(outcome.is_err() && done.into_inner() == 0, "{threads}");
+        }
+    }
 }

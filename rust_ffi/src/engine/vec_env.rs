@@ -328,6 +328,36 @@ impl<E: Environment> VecEnv<E> {
         Ok(())
     }
 
+    /// Checks the actions of a step and steps all environments, on some threads: what one has checked, it finds in its
+    /// caches when it steps.
+    fn step_on(&mut self, count: usize, actions: Actions<'_>, mut out: Outputs<'_, E>) -> Result<()> {
+        let cut = self.cut(actions);
+        let (env, rule, settings, scratches) = (&self.env, &self.rule, self.settings, &self.scratches);
+        let each = self.blocks.len().div_ceil(count * MOST_PIECES);
+        let mut tasks = try_room(self.blocks.len().div_ceil(each))?;
+        for blocks in self.blocks.chunks_mut(each) {
+            let rows = blocks.iter().map(|block| block.rows).sum();
+            tasks.push((blocks, out.cut_rows(env.spec(), rows, 0)));
+        }
+        let check = |(blocks, _): &(&mut [Block], _)| {
+            blocks.iter().all(|block| block.check(rule, settings.autoreset, cut.of(0, block)).is_ok())
+        };
+        let step = |thread: usize, (blocks, out): &mut (&mut [Block], Outputs<'_, E>)| {
+            // Nobody else has this thread's.
+            let Some(scratch) = scratches.get(thread) else { return };
+            let scratch = &mut *scratch.lock().unwrap_or_else(PoisonError::into_inner);
+            for block in blocks.iter_mut() {
+                let mut out = out.cut_rows(env.spec(), block.rows, 0);
+                block.step(env, settings, scratch, cut.of(0, block), &mut out, None);
+            }
+        };
+        if threads::check_then_each(count, &mut tasks, Some(check), step) {
+            return Ok(());
+        }
+        let changed = || Error::new(Status::InvalidArgument, "actions: changed by another thread while they were read");
+        Err(self.first_refusal(actions, 1).err().unwrap_or_else(changed))
+    }
+
     fn find_column(&self, name: &str) -> Result<usize> {
         let columns = &self.env.spec().columns;
         columns.iter().position(|column| column.name == name).ok_or_else(|| {
@@ -426,6 +456,11 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
     fn step(&mut self, actions: Actions<'_>, out: RawOutputs<'_>) -> Result<()> {
         self.check_action_shape(&actions, 1)?;
         self.check_outputs(&out, 1)?;
+        let count = threads::threads_for(self.threads, self.blocks.len(), self.nanoseconds(1));
+        if count > 1 {
+            let out = self.typed(out);
+            return self.step_on(count, actions, out);
+        }
         self.check_blocks(actions, 1)?;
         let mut out = self.typed(out);
         self.play(1, Some(actions), &mut out)
