@@ -1191,8 +1191,8 @@ enum marl_status marl_vec_env_seeds(struct marl_vec_env *env, uint64_t *out, siz
 
 // Binds the step of a batch of one environment to its buffers.
 //
-// Parameters: `env` has one environment, one agent that learns and actions of one number; it is freed after what is
-// bound to it. `io` is read now and not needed afterwards; its buffers are checked now and have to stay until the bound
+// Parameters: `env` has one environment, one agent that learns and actions of one number; what is bound to it may be freed
+// later than it is, but not run. `io` is read now and not needed afterwards; its buffers are checked now and have to stay until the bound
 // step is freed. `actions_dtype` tells the type that the actions are of; `actions` and `actions_bytes` are not used.
 // `step_err` is filled by the steps that fail; NULL if not wanted. `out` receives the handle, to be freed with
 // `marl_bound_step_free`. Any number of steps may be bound to one environment.
@@ -1202,14 +1202,14 @@ enum marl_status marl_vec_env_seeds(struct marl_vec_env *env, uint64_t *out, siz
 //
 // # Safety
 // * as for `marl_vec_env_step`; the buffers of `io` and `step_err` stay valid until the bound step is freed, and
-//   `env` is freed later; `out` is NULL or valid for writes.
+//   it is not run after `env` is freed; `out` is NULL or valid for writes.
 enum marl_status marl_bound_step_new(struct marl_vec_env *env,
                                      const struct marl_step_io *io,
                                      struct marl_error *step_err,
                                      struct marl_bound_step **out,
                                      struct marl_error *err);
 
-// Frees a bound step, not its environment. NULL is fine.
+// Frees a bound step, not its environment, which may have been freed before. NULL is fine.
 //
 // # Safety
 // * `step` is NULL or came from `marl_bound_step_new` and was not freed.
@@ -1217,14 +1217,15 @@ void marl_bound_step_free(struct marl_bound_step *step);
 
 // Steps the environment once, as `marl_vec_env_step` would with this action and the bound buffers.
 //
-// Returns the reward if the episode goes on. Infinity if it ended: the buffers tell reward and flags. NaN if nothing
-// was stepped: `step_err` tells why, and no other buffer is written. So the reward is what is below infinity, and one
-// comparison finds out.
+// Returns the reward if the episode goes on, and infinity if the buffers tell more: it ended, or the reward is itself
+// infinite or not a number. NaN if the step failed: `step_err` tells why, and no other buffer is written. So the reward
+// is what is below infinity, and one comparison finds out. NaN, too, if another call is inside the environment: that is
+// not written to `step_err`, which is the other call's.
 //
 // Parameters: `action` is rounded to the bound type, if that is of 32 bits.
 //
-// Errors: `MARL_STATUS_ACTION_INVALID`, `MARL_STATUS_NOT_RESET`, `MARL_STATUS_EPISODE_OVER`,
-// `MARL_STATUS_NULL_POINTER`, `MARL_STATUS_BUSY`, `MARL_STATUS_POISONED`, in `step_err`.
+// Errors: those of `marl_vec_env_step` that its buffers have no part in, in `step_err`. An action that the bound type
+// has no number for is refused before anything else.
 //
 // # Safety
 // * `step` is NULL or a live handle whose environment and buffers are still there.

@@ -392,7 +392,7 @@ class vec_env {
 };
 
 // The step of a batch of one environment whose action is one number, bound to its buffers, which have to stay as long as
-// this object does, like the environment: a third of the time of `vec_env::step`.
+// this object does, like the environment: a third to two thirds of the time of `vec_env::step`.
 class bound_step {
    public:
     // `actions` is the type that actions are of; those of `io` are not used.
@@ -405,11 +405,14 @@ class bound_step {
         handle_.reset(made);
     }
 
-    // The reward, or infinity if the episode ended: then the buffers tell reward and flags.
+    // The reward, or infinity where the buffers tell more: if the episode ended, or the reward is no number below that.
     double operator()(double action) {
+        if (!handle_) throw error(MARL_STATUS_NULL_POINTER, "bound_step: this one was moved from");
+        why_->status = MARL_STATUS_OK;
         const double reward = marl_bound_step_run(handle_.get(), action);
-        if (reward != reward) detail::check(why_->status, *why_);
-        return reward;
+        if (reward == reward) return reward;
+        detail::check(why_->status, *why_);
+        throw error(MARL_STATUS_BUSY, "env: another call is inside it; use one per thread");
     }
 
    private:

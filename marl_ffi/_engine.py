@@ -161,26 +161,23 @@ class NativeEngine:
         self.action_buffers[dtype], self.step_fast[dtype] = buffer, run
         self.step_bare[dtype] = step, (handle, io, shared), explain
 
-    def bind_step(self, dtype: str, observations: Array) -> tuple[Callable[[Any, Any], float], Any, Callable[[], None]]:
-        """The step of a single environment whose action is one number of `dtype`, bound to an array for what is seen.
+    def step_errors(self) -> Any:
+        """A place for the errors of bound steps, which may share it: only the one that is inside writes to it."""
+        return _library.new_error()
 
-        Returns `marl_bound_step_run`, its first argument, and what raises the error if that has met a bug.
+    def bind_step(self, dtype: str, observations: Array, err: Any) -> tuple[Callable[[Any, Any], float], Any]:
+        """The step of a single environment without infos whose action is one number of `dtype`, bound to an array for what
+        is seen: `marl_bound_step_run` and its first argument. `err` has the error of a step that failed.
         """
-        io, shared = self._io_for(self._own_io, dtype), _library.new_error()
+        io = self._io_for(self._own_io, dtype)
         io.observations = seen = pointer(observations, observations.dtype.name, writable=True)
         io.observations_bytes = observations.nbytes
         # Nobody asks here for what a step tells of ends besides.
         io.final_observations = io.final_mask = io.episode_returns = io.episode_lengths = _library.null()
         # A call that is under way when the engine is closed keeps everything alive by its argument.
-        keep = self._opened(), seen, shared, self._kept
-        bound = _library.new_handle("marl_bound_step", self._handle, io, shared, size=256, keep=keep)
-        panic = errors.error_for("panic", "").code
-
-        def explain() -> None:
-            if shared.status == panic:
-                _library.raise_error(shared)
-
-        return self._lib.marl_bound_step_run, bound, explain
+        keep = self._opened(), seen, err, self._kept
+        bound = _library.new_handle("marl_bound_step", self._handle, io, err, size=256, keep=keep)
+        return self._lib.marl_bound_step_run, bound
 
     def reset(
         self,

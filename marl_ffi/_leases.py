@@ -101,15 +101,15 @@ class Loan:
         array: what is written to.
         view: makes a view of it.
         bound: what has a step write to it.
-        idle: the references to the array while there is no view, as `getrefcount(loan.array)` counts them.
+        once: the references to the array while there is one view of it, as `getrefcount(loan.array)` counts them.
     """
 
-    __slots__ = ("array", "bound", "idle", "view")
+    __slots__ = ("array", "bound", "once", "view")
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike, bind: Any) -> None:
         self.array = np.empty(shape, dtype)
         self.view, self.bound = self.array.view, bind(self.array)
-        self.idle = getrefcount(self.array)
+        self.once = getrefcount(self.array) + 1
 
 
 class Leases:

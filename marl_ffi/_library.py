@@ -130,6 +130,7 @@ def new_handle(kind: str, *args: Any, size: int, keep: Any = None) -> Any:
     err, made = new_error(), ffi.new(f"{kind} **")
     check(getattr(lib, f"{kind}_new")(*args, made, err), err)
     free = getattr(lib, f"{kind}_free")
+    # The default of an argument is the one thing that a function without a scope of its own keeps.
     return ffi.gc(made[0], free if keep is None else lambda handle, _=keep: free(handle), size)
 
 
@@ -137,17 +138,24 @@ def shared_error(function: Any, *args: Any) -> tuple[Any, Callable[[], None]]:
     """A place for the errors of many calls `function(*args, place)`, and what raises the error after a refused one.
 
     Calls in other threads may write to the place while it is read. So a call that was refused, and changed nothing, is
-    made once more with a place of its own. Only a bug is not met twice: the handle remembers it.
+    made once more with a place of its own. What is not met twice is told from the shared place.
     """
-    shared, panic = new_error(), errors.error_for("panic", "").code
+    shared = new_error()
 
     def explain() -> None:
-        if shared.status == panic:
-            raise_error(shared)
+        raise_unless_met_again(shared)
         err = new_error()
         check(function(*args, err), err)
 
     return shared, explain
+
+
+def raise_unless_met_again(err: Any) -> None:
+    """Raise what another call would not meet: a bug, or a failure of a plug-in. Once, for the handle remembers it."""
+    status = int(err.status)
+    if status in [errors.error_for(reason, "").code for reason in ("panic", "plugin_failed")]:
+        err.status = 0
+        raise errors.error_for(status, _message(err))
 
 
 def new_error() -> Any:
@@ -158,8 +166,13 @@ def new_error() -> Any:
 
 def raise_error(err: Any) -> None:
     """Raise the exception for what a C function reported."""
+    raise errors.error_for(int(err.status), _message(err))
+
+
+def _message(err: Any) -> str:
     ffi, _ = get()
-    raise errors.error_for(int(err.status), ffi.string(err.message).decode("utf-8", "replace"))
+    text: str = ffi.string(err.message).decode("utf-8", "replace")
+    return text
 
 
 def check(status: int, err: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -66,8 +67,8 @@ def test_the_bound_step_is_what_runs(env_id: str, monkeypatch: pytest.MonkeyPatc
     bind = NativeEngine.bind_step
 
     def counted(self: NativeEngine, *args: Any) -> Any:
-        run, bound, explain = bind(self, *args)
-        return lambda *inner: (calls.append(1), run(*inner))[1], bound, explain
+        run, bound = bind(self, *args)
+        return lambda *inner: (calls.append(1), run(*inner))[1], bound
 
     monkeypatch.setattr(NativeEngine, "bind_step", counted)
     env, other = GymnasiumEnv(env_id), plain(monkeypatch, env_id)
@@ -191,18 +192,32 @@ def test_a_closed_environment_says_so_and_an_old_step_does_no_harm() -> None:
         exact(old(1))
 
 
+def test_a_reward_that_is_no_number_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    env, other = GymnasiumEnv("Pendulum-v1"), plain(monkeypatch, "Pendulum-v1")
+    for each in (env, other):
+        with np.errstate(all="ignore"):
+            each.reset(seed=1, options={"x_init": 1e308})
+        rewards = [each.step(np.zeros(1, np.float32))[1] for _ in range(3)]
+        assert np.isnan(rewards).all() and each._engine.column("clock")[0] == 3
+
+
 def test_two_threads_at_one_environment() -> None:
-    """Each call has its effect, or is told that the environment is busy."""
-    env = GymnasiumEnv("Pendulum-v1", max_episode_steps=10**6)
+    """Each call has its effect, or is told that the environment is busy; what one was given, the other does not change."""
+    env = GymnasiumEnv("Pendulum-v1", max_episode_steps=10**7)
     env.reset(seed=1)
     done, wrong = [0, 0], []
     action = np.zeros(1, np.float32)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
 
     def work(k: int) -> None:
-        for _ in range(20_000):
+        seen, before = np.empty(0, np.float32), b""
+        for _ in range(40_000):
             try:
-                exact(env.step(action))
+                next_seen = env.step(action)[0]
                 done[k] += 1
+                assert bytes(seen) == before
+                seen, before = next_seen, bytes(next_seen)
             except BusyError:
                 pass
             except Exception as e:
@@ -213,4 +228,5 @@ def test_two_threads_at_one_environment() -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    sys.setswitchinterval(interval)
     assert not wrong and sum(done) == int(env._engine.column("clock")[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from .. import _arguments as arguments
 from .. import _backend, rendering
 from .._leases import Loan, counts_references, getrefcount
+from .._library import raise_unless_met_again
 from .._single import ActionDoor, EngineEnv, flat_view
 from ..errors import InvalidInputError
 from ..spaces import action_spaces, observation_spaces
@@ -108,7 +110,9 @@ class GymnasiumEnv(EngineEnv):
         if out.infos:
             return step
         bind = getattr(self._engine, "bind_step", None)
-        if bind is None or math.prod(spec["action_shape"]) != 1 or not counts_references():
+        # Larger choices would be rounded: the action goes by as a float.
+        exact = getattr(self.action_space, "n", 0) <= 2**53
+        if bind is None or math.prod(spec["action_shape"]) != 1 or not exact or not counts_references():
             return step_without_infos
         return self._bound_step(bind, step_without_infos)
 
@@ -122,15 +126,17 @@ class GymnasiumEnv(EngineEnv):
         reward = flat_view(out.rewards)
         terminated, truncated = flat_view(out.terminations), flat_view(out.truncations)
         seen = out.observations[self._place]
-        run, spare, explain = bind(dtype.name, out.observations)
-        copy, references, infinity = seen.copy, getrefcount, math.inf
+        err = self._engine.step_errors()
+        run, spare = bind(dtype.name, out.observations, err)
+        copy, references, infinity, explain = seen.copy, getrefcount, math.inf, partial(raise_unless_met_again, err)
         # The caller holds what it was given last, as a rule, and nothing else.
         first, second = (
-            Loan(seen.shape, seen.dtype, lambda array: bind(dtype.name, array)[1]) for _ in range(2)
+            Loan(seen.shape, seen.dtype, lambda array: bind(dtype.name, array, err)[1]) for _ in range(2)
         )
         integers = None if self.action_space.shape else (int, dtype.type)
 
         def step(action: Any) -> Step:
+            nonlocal first, second
             try:
                 if integers is None:
                     if action.dtype is not dtype or action.ndim != 1:
@@ -138,20 +144,28 @@ class GymnasiumEnv(EngineEnv):
                     action = action.item()
                 elif type(action) not in integers:
                     return otherwise(action)
-                if references(first.array) == first.idle:
-                    view, earned = first.view, run(first.bound, action)
-                elif references(second.array) == second.idle:
-                    view, earned = second.view, run(second.bound, action)
+                # Taken before anybody else can look: who steps in another thread meanwhile sees that it is held.
+                loan = first
+                observation = loan.view()
+                if references(loan.array) == loan.once:
+                    first, second = second, loan
+                    earned = run(loan.bound, action)
                 else:
-                    view, earned = copy, run(spare, action)
+                    loan = second
+                    observation = loan.view()
+                    if references(loan.array) == loan.once:
+                        earned = run(loan.bound, action)
+                    else:
+                        earned = run(spare, action)
+                        observation = copy()
             except (AttributeError, ValueError, OverflowError):
                 return otherwise(action)
             if earned < infinity:
-                return view(), earned, False, False, {}
+                return observation, earned, False, False, {}
             if earned != earned:
                 explain()
                 return otherwise(action if integers else np.full(1, action, dtype))
-            return view(), reward[0], terminated[0], truncated[0], {}
+            return observation, reward[0], terminated[0], truncated[0], {}
 
         return step
 

@@ -144,6 +144,9 @@ pub enum Action {
     I64([i64; 1]),
 }
 
+/// The first float that 64-bit integers do not have.
+const TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;
+
 impl Action {
     /// The number as type `dtype` has it; an error if that is of integers and has none such.
     #[inline(always)]
@@ -152,7 +155,7 @@ impl Action {
             Dtype::Float32 => Ok(Action::F32([x as f32])),
             Dtype::Float64 => Ok(Action::F64([x])),
             Dtype::Int32 if f64::from(x as i32) == x => Ok(Action::I32([x as i32])),
-            Dtype::Int64 if (x as i64) as f64 == x => Ok(Action::I64([x as i64])),
+            Dtype::Int64 if (x as i64) as f64 == x && x < TOO_LARGE => Ok(Action::I64([x as i64])),
             other => {
                 let message = format!("actions[env 0]: expected {}, got {x:?}", other.name());
                 Err(Error::new(Status::ActionInvalid, message))

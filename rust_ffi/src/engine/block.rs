@@ -329,8 +329,8 @@ impl Block {
         }
     }
 
-    /// [`Block::step`] of a single row of one agent, where the rules do it in one pass and nothing else is asked: the reward, or
-    /// infinity if the episode ended. None, with nothing done, if there is more to do.
+    /// [`Block::step`] of a single row of one agent, where the rules do it in one pass and nothing else is asked: as
+    /// [`told`], and infinity if the episode ended. None, with nothing done, if there is more to do.
     #[inline(always)]
     pub fn step_one<E: Environment>(
         &mut self,
@@ -365,7 +365,7 @@ impl Block {
             meanwhile: None,
         });
         if !done {
-            return Some(reward.to_f64());
+            return Some(told(reward.to_f64()));
         }
         self.phases.fill(Phase::Over);
         self.ended.push(0);
@@ -430,6 +430,15 @@ impl Block {
             }
             self.ended = ended;
         }
+    }
+}
+
+/// A reward as it is told where infinity says that there is more to see: as itself, if it is a number below that.
+pub(super) fn told(reward: f64) -> f64 {
+    if reward < f64::INFINITY {
+        reward
+    } else {
+        f64::INFINITY
     }
 }
 

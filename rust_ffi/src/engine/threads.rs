@@ -79,8 +79,8 @@ pub fn for_each<T: Send>(threads: usize, tasks: &mut [T], work: impl Fn(usize, &
     check_then_each(threads, tasks, None::<fn(&T) -> bool>, work);
 }
 
-/// Likewise, once `check` holds of all tasks; if it does not, false, and nothing is done. Both in one call, for to have
-/// the helpers come and go takes as long as a check.
+/// Likewise, but only once all tasks are checked and `check` holds of every one; if it does not, false. Both in one call, for
+/// to have the helpers come and go takes as long as a check.
 pub fn check_then_each<T: Send>(
     threads: usize,
     tasks: &mut [T],

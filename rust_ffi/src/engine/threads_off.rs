@@ -18,6 +18,20 @@ pub fn threads_for(_num_threads: usize, _items: usize, _nanoseconds: usize) -> u
     1
 }
 
+/// Runs `work` on every task, one after the other, if `check` holds of all.
+pub fn check_then_each<T: Send>(
+    _threads: usize,
+    tasks: &mut [T],
+    check: Option<impl Fn(&T) -> bool + Sync>,
+    work: impl Fn(usize, &mut T) + Sync,
+) -> bool {
+    let fine = check.is_none_or(|check| tasks.iter().all(check));
+    if fine {
+        for_each(1, tasks, work);
+    }
+    fine
+}
+
 /// Runs `work` on every task, one after the other.
 pub fn for_each<T: Send>(_threads: usize, tasks: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
     tasks.iter_mut().for_each(|task| work(0, task));

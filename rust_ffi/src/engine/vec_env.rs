@@ -2,7 +2,7 @@
 
 use super::actions::{Action, ActionRule, Actions};
 pub use super::block::Phase;
-use super::block::{Block, Seeding, Settings};
+use super::block::{told, Block, Seeding, Settings};
 use super::columns::{try_room, Dtype, Element};
 use super::drawn::{bytes_for, Draws};
 use super::environment::{Environment, Meanwhile};
@@ -90,7 +90,7 @@ pub trait AnyVecEnv: Send {
     /// An error if a step would refuse actions of this type, or these arrays, whatever is in them.
     fn check_step(&self, dtype: Dtype, out: RawOutputs<'_>) -> Result<()>;
     /// [`AnyVecEnv::step`] of a single environment with the only number of its action, of a type that it takes. The
-    /// reward, or infinity if the episode ended.
+    /// reward, or infinity if the episode ended or the reward is no number below that.
     fn step_one(&mut self, action: Action, out: RawRow<'_>) -> Result<f64> {
         step_as_batch(self, action, out.all())
     }
@@ -600,7 +600,7 @@ impl<E: Environment> AnyVecEnv for VecEnv<E> {
 pub fn step_as_batch<V: AnyVecEnv + ?Sized>(batch: &mut V, action: Action, mut out: RawOutputs<'_>) -> Result<f64> {
     batch.step(action.all(), out.again())?;
     let goes_on = out.terminations.first() == Some(&0) && out.truncations.first() == Some(&0);
-    Ok(if goes_on { widen(batch.spec().reward_dtype, out.rewards) } else { f64::INFINITY })
+    Ok(if goes_on { told(widen(batch.spec().reward_dtype, out.rewards)) } else { f64::INFINITY })
 }
 
 /// One element as a float, exactly or (64-bit integers) nearly.

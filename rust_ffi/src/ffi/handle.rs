@@ -23,9 +23,7 @@ impl<T> Handle<T> {
     #[inline(always)]
     pub fn enter(&self) -> Result<Guard<'_, T>> {
         let guard = self.enter_poisoned()?;
-        if self.poisoned.load(Ordering::Relaxed) {
-            return Err(poisoned());
-        }
+        guard.check_sound()?;
         Ok(guard)
     }
 
@@ -58,6 +56,15 @@ fn poisoned() -> Error {
 pub(super) struct Guard<'a, T>(&'a Handle<T>);
 
 impl<T> Guard<'_, T> {
+    /// An error if a panic happened before.
+    #[inline(always)]
+    pub fn check_sound(&self) -> Result<()> {
+        if self.0.poisoned.load(Ordering::Relaxed) {
+            return Err(poisoned());
+        }
+        Ok(())
+    }
+
     /// The inside.
     #[inline(always)]
     pub fn get(&mut self) -> &mut T {

@@ -71,11 +71,11 @@ pub struct marl_step_io {
 
 impl marl_step_io {
     /// An error if two of the buffers, or one of them and `other`, which is written, too, share a byte.
-    pub(super) fn check_apart(&self, other: Extent) -> Result<()> {
+    pub(super) fn check_apart(&self, other: Option<Extent>) -> Result<()> {
         let bytes = |what, pointer: *mut c_void, len| extent(what, pointer.cast::<u8>().cast_const(), len);
         check_apart(
             &[
-                other,
+                other.unwrap_or_default(),
                 bytes("observations", self.observations, self.observations_bytes),
                 bytes("rewards", self.rewards, self.rewards_bytes),
                 extent("terminations", self.terminations, self.terminations_len),
@@ -136,7 +136,7 @@ impl marl_step_io {
     }
 
     /// Whether anything optional is wanted.
-    pub(super) fn asks_more(&self) -> bool {
+    pub(super) fn wants_extras(&self) -> bool {
         let optional = [
             self.final_observations.cast_const().cast::<u8>(),
             self.final_mask,

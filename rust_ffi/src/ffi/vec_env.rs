@@ -46,7 +46,7 @@ pub(super) struct Inner {
 impl Inner {
     fn check_apart(&mut self, io: &marl_step_io) -> Result<()> {
         if self.apart.as_ref() != Some(io) {
-            io.check_apart(extent::<u8>("", std::ptr::null(), 0))?;
+            io.check_apart(None)?;
             self.apart = Some(*io);
         }
         Ok(())
