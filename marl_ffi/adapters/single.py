@@ -26,8 +26,8 @@ Step = tuple[Array, float, bool, bool, dict[str, Any]]
 class GymnasiumEnv(EngineEnv):
     """The environment `env_id`, one copy, with its one learner.
 
-    Observations are fresh arrays, rewards Python floats, flags Python bools, infos Python numbers and
-    fresh arrays.
+    Observations are arrays that no later step changes while anything refers to them, rewards Python floats, flags
+    Python bools, infos Python numbers and fresh arrays.
     The time limit is the environment's own setting `max_episode_steps`.
 
     Raises:
