@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -161,9 +162,13 @@ class NativeEngine:
         self.action_buffers[dtype], self.step_fast[dtype] = buffer, run
         self.step_bare[dtype] = step, (handle, io, shared), explain
 
-    def step_errors(self) -> Any:
-        """A place for the errors of bound steps, which may share it: only the one that is inside writes to it."""
-        return _library.new_error()
+    def step_errors(self) -> tuple[Any, Callable[[], None]]:
+        """A place for the errors of bound steps, which may share it: only the one that is inside writes to it.
+
+        And what raises those that the plain step, when it is asked the same next, would not meet again.
+        """
+        err = _library.new_error()
+        return err, partial(_library.raise_unless_met_again, err)
 
     def bind_step(self, dtype: str, observations: Array, err: Any) -> tuple[Callable[[Any, Any], float], Any]:
         """The step of a single environment without infos whose action is one number of `dtype`, bound to an array for what

@@ -130,7 +130,7 @@ def new_handle(kind: str, *args: Any, size: int, keep: Any = None) -> Any:
     err, made = new_error(), ffi.new(f"{kind} **")
     check(getattr(lib, f"{kind}_new")(*args, made, err), err)
     free = getattr(lib, f"{kind}_free")
-    # The default of an argument is the one thing that a function without a scope of its own keeps.
+    # What the destructor refers to lives as long as it does.
     return ffi.gc(made[0], free if keep is None else lambda handle, _=keep: free(handle), size)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import gymnasium
@@ -14,7 +13,6 @@ import numpy.typing as npt
 from .. import _arguments as arguments
 from .. import _backend, rendering
 from .._leases import Loan, counts_references, getrefcount
-from .._library import raise_unless_met_again
 from .._single import ActionDoor, EngineEnv, flat_view
 from ..errors import InvalidInputError
 from ..spaces import action_spaces, observation_spaces
@@ -126,9 +124,9 @@ class GymnasiumEnv(EngineEnv):
         reward = flat_view(out.rewards)
         terminated, truncated = flat_view(out.terminations), flat_view(out.truncations)
         seen = out.observations[self._place]
-        err = self._engine.step_errors()
+        err, explain = self._engine.step_errors()
         run, spare = bind(dtype.name, out.observations, err)
-        copy, references, infinity, explain = seen.copy, getrefcount, math.inf, partial(raise_unless_met_again, err)
+        copy, references, infinity = seen.copy, getrefcount, math.inf
         # The caller holds what it was given last, as a rule, and nothing else.
         first, second = (
             Loan(seen.shape, seen.dtype, lambda array: bind(dtype.name, array, err)[1]) for _ in range(2)
